@@ -1,0 +1,69 @@
+"""API tokens for programs, and one-use tickets for WebSockets that can send neither header nor cookie."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app.auth.secrets import TOKEN_PREFIX, hash_of, mint_secret
+from canvas.errors import NotFound
+from canvas.ids import new_id
+from canvas.store.postgres import Connection, Pool, reaching_the_database
+
+TICKET_SECONDS = 60
+
+
+class Token(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    account_id: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def create_token(connection: Connection, account_id: str, name: str, *, days: int | None) -> tuple[str, str]:
+    """The token's id and its secret, which is shown once and cannot be read again."""
+    token_id = new_id("tok")
+    secret, stored = mint_secret(TOKEN_PREFIX)
+    await connection.execute(_INSERT, token_id, account_id, name, stored, days)
+    return token_id, secret
+
+
+async def list_tokens(connection: Connection) -> list[Token]:
+    return [Token(**row) for row in await connection.fetch(_LIST)]
+
+
+async def revoke_token(connection: Connection, token_id: str) -> None:
+    """Raises NotFound for an unknown token or one that was revoked before."""
+    if await connection.fetchval(_REVOKE, token_id) is None:
+        raise NotFound(f"There is no live token {token_id}.")
+
+
+async def mint_ticket(pool: Pool, account_id: str) -> str:
+    secret, stored = mint_secret()
+    async with reaching_the_database():
+        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS)
+    return secret
+
+
+async def use_ticket(pool: Pool, secret: str) -> str | None:
+    """The account a ticket stands for, once."""
+    async with reaching_the_database():
+        account_id: str | None = await pool.fetchval(_USE_TICKET, hash_of(secret))
+    return account_id
+
+
+_INSERT = """
+    INSERT INTO api_tokens (id, account_id, name, token_hash, expires_at)
+    VALUES ($1, $2, $3, $4, now() + make_interval(days => $5))"""
+_LIST = """
+    SELECT id, account_id, name, created_at, expires_at, last_used_at, revoked_at FROM api_tokens ORDER BY created_at"""
+_REVOKE = "UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
+_INSERT_TICKET = """
+    INSERT INTO tickets (token_hash, account_id, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))"""
+_USE_TICKET = """
+    WITH expired AS (DELETE FROM tickets WHERE expires_at < now() AND token_hash <> $1)
+    DELETE FROM tickets WHERE token_hash = $1 RETURNING CASE WHEN expires_at > now() THEN account_id END"""

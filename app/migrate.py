@@ -1,0 +1,68 @@
+"""Brings a database to the schema of this version, and says whether it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
+
+
+class SchemaError(Exception):
+    """One sentence: the schema is older or newer than the code, and what to do."""
+
+
+async def migrate(database_url: str) -> list[str]:
+    """Apply what is missing, in one transaction a step; answers the revisions applied."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url, timeout=10), poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            await connection.commit()
+            return await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    applied: list[str] = []
+
+    def steps(revision: tuple[str, ...], _: MigrationContext) -> object:
+        found = scripts._upgrade_revs("head", revision)
+        applied.extend(str(step.revision.revision) for step in found)  # type: ignore[union-attr]
+        return found
+
+    with EnvironmentContext(config, scripts, fn=steps) as environment:
+        environment.configure(connection=connection, transaction_per_migration=True)
+        environment.run_migrations()
+        connection.commit()
+    return applied
+
+
+def newest_revision() -> str:
+    """The revision this code was written for."""
+    return max(file.name.split("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Raises SchemaError unless the database has exactly the schema of this code, or a newer one."""
+    exists = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+    revision = await connection.fetchval("SELECT version_num FROM alembic_version") if exists else None
+    if revision is None:
+        raise SchemaError("The database is empty: run `easel migrate`.")
+    if revision < newest_revision():
+        raise SchemaError(f"The database's schema ({revision}) is older than the code: run `easel migrate`.")

@@ -1,0 +1,154 @@
+"""Every setting, its default and its unit, read once from the environment and `.env` (the environment wins)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from dotenv import dotenv_values
+
+PREFIX = "EASEL_"
+MIN_ADMIN_TOKEN_CHARACTERS = 24
+_UNPREFIXED = {"log_level": "LOG_LEVEL"}
+_SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD")
+
+
+class SettingsError(Exception):
+    """One sentence: which setting, what is wrong, what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Field `data_dir` is `EASEL_DATA_DIR`, and so on; CONTRACT §2 says what each means."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    """0: any free one."""
+    data_dir: Path = Path(".easel")
+    database_url: str | None = None
+    redis_url: str | None = None
+    storage_url: str | None = None
+    public_url: str | None = None
+    cdn_url: str | None = None
+    admin_token: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    objects_public: bool = True
+    max_upload_bytes: int = 50 << 20
+    max_pixels: int = 64_000_000
+    worker_concurrency: int = 8
+    lease_seconds: int = 15
+    """How long a worker that fell silent keeps its run before another may take it over."""
+    local_pace_seconds: float = 1.5
+    """How long the built-in provider takes its time over a picture, so that people can watch it being drawn."""
+    env: Literal["development", "production"] = "development"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def base_url(self) -> str:
+        """The base of every link we hand out, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Whose pages may write with a cookie. Without a public URL this machine's own names are one and the same."""
+        own = {_origin(self.base_url)}
+        if self.public_url is None and self.host in {"127.0.0.1", "localhost", "::1", "0.0.0.0"}:  # noqa: S104
+            own |= {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        return frozenset(own | {_origin(origin) for origin in self.allowed_origins})
+
+    @property
+    def storage(self) -> str:
+        return self.storage_url or (self.data_dir / "objects").absolute().as_uri()
+
+
+def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
+    """Raises SettingsError for the first value that is none."""
+    values = {setting: value for setting, value, _ in sources(environ, dotenv=dotenv) if value != ""}
+    known = {name_of(field): field for field in Settings.__struct_fields__}
+    given: dict[str, Any] = {known[name]: _listed(known[name], value) for name, value in values.items()}
+    settings = _convert(given)
+    token = settings.admin_token
+    if token is not None and len(token) < MIN_ADMIN_TOKEN_CHARACTERS:
+        raise SettingsError(f"EASEL_ADMIN_TOKEN must have at least {MIN_ADMIN_TOKEN_CHARACTERS} characters.")
+    if not 0 <= settings.port <= 65535:
+        raise SettingsError("EASEL_PORT must be from 0 to 65535.")
+    if settings.worker_concurrency < 1 or settings.lease_seconds < 1:
+        raise SettingsError("EASEL_WORKER_CONCURRENCY and EASEL_LEASE_SECONDS must be at least 1.")
+    return settings
+
+
+def _convert(given: dict[str, Any]) -> Settings:
+    for field, value in given.items():
+        try:
+            msgspec.convert({field: value}, Settings, strict=False, dec_hook=_path)
+        except msgspec.ValidationError as error:
+            reason = str(error).split(" - at ")[0].rstrip(".")
+            shown = "***" if _SECRET.search(name_of(field)) else repr(value)
+            raise SettingsError(f"{name_of(field)} is {shown}: {reason}.") from error
+    return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
+
+
+def sources(
+    environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> list[tuple[str, str, Literal["default", ".env", "environment"]]]:
+    """Every setting's name, its value as written ("" when it is not set) and where that came from."""
+    environment = os.environ if environ is None else environ
+    file = {key: value or "" for key, value in dotenv_values(dotenv).items()} if dotenv and dotenv.is_file() else {}
+    rows: list[tuple[str, str, Literal["default", ".env", "environment"]]] = []
+    for name in map(name_of, Settings.__struct_fields__):
+        if environment.get(name):
+            rows.append((name, environment[name], "environment"))
+        elif file.get(name):
+            rows.append((name, file[name], ".env"))
+        else:
+            rows.append((name, "", "default"))
+    return rows
+
+
+def name_of(field: str) -> str:
+    return _UNPREFIXED.get(field, PREFIX + field.upper())
+
+
+def masked(name: str, value: str) -> str:
+    """A setting's value as it may be shown: secrets and passwords inside URLs hidden."""
+    if not value:
+        return value
+    if _SECRET.search(name):
+        return "***"
+    url = urlsplit(value)
+    if url.password is None:
+        return value
+    return urlunsplit(url._replace(netloc=url.netloc.replace(f":{url.password}@", ":***@")))
+
+
+def _listed(field: str, value: str) -> Any:
+    if field in {"allowed_origins", "trusted_proxies"}:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if field == "objects_public":
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(value.lower(), value)
+    return value
+
+
+def _path(type_: type, value: Any) -> Any:
+    if type_ is Path:
+        return Path(value).expanduser()
+    raise NotImplementedError(type_)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

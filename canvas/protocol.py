@@ -1,0 +1,215 @@
+"""The messages of `/ws/workflows/{id}` (CONTRACT §5): what a client may say, and what it hears."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from canvas.errors import BadRequest, EaselError, Invalid
+from canvas.ops import Op
+
+PROTOCOL = 1
+MAX_MESSAGE_BYTES = 4 << 20
+MAX_SNAPSHOT_PART_BYTES = 256 << 10  # a part is applied in one go: small enough that no browser stutters
+MAX_PRESENCE_BYTES = 32 << 10
+TICK_S = 0.033
+DRAG_SILENCE_S = 5.0
+
+Origin = Literal["user", "rest", "job", "restore"]
+
+GOING_AWAY, TOO_SLOW, RESYNC, REPLACED = 4000, 4008, 4009, 4010
+SIGN_IN = 4100
+WRONG_PROTOCOL, FORBIDDEN, DELETED, TOO_LARGE, ABUSE = 4500, 4503, 4504, 4509, 4513
+
+encode = msgspec.json.Encoder().encode
+
+
+# Client to server
+
+
+class Point(msgspec.Struct, frozen=True):
+    x: float
+    y: float
+
+
+class Camera(msgspec.Struct, frozen=True):
+    x: float
+    y: float
+    zoom: float
+
+
+class ResumePoint(msgspec.Struct, frozen=True, rename="camel"):
+    epoch: str
+    seq: int
+    acked_client_seq: int = 0
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello", rename="camel"):
+    protocol: int
+    client_id: str
+    resume: ResumePoint | None = None
+
+
+class Push(msgspec.Struct, frozen=True, tag="push", rename="camel"):
+    client_seq: int
+    ops: msgspec.Raw
+    """Decoded by `decode_ops`: a malformed op refuses its push, not the socket."""
+    undo_of: int | None = None
+
+
+class PresenceChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Keys that are absent stay as they are; null removes one."""
+
+    cursor: Point | msgspec.UnsetType | None = msgspec.UNSET
+    selection: list[str] | msgspec.UnsetType | None = msgspec.UNSET
+    drag: dict[str, Point] | msgspec.UnsetType | None = msgspec.UNSET
+    viewport: Camera | msgspec.UnsetType | None = msgspec.UNSET
+    editing: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Presence(msgspec.Struct, frozen=True, tag="presence"):
+    set: PresenceChange
+
+
+class Resync(msgspec.Struct, frozen=True, tag="resync"):
+    pass
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    t: Any = None
+
+
+ClientMessage = Hello | Push | Presence | Resync | Ping
+
+_messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_ops: msgspec.json.Decoder[list[Op]] = msgspec.json.Decoder(list[Op])
+_raw_ops = msgspec.json.Decoder(list[msgspec.Raw])
+_op: msgspec.json.Decoder[Op] = msgspec.json.Decoder(Op)
+
+
+def decode_message(text: str | bytes) -> ClientMessage:
+    """Raises BadRequest (BAD_MESSAGE) for what cannot be understood."""
+    try:
+        return _messages.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise BadRequest(f"This message cannot be understood: {error}", code="BAD_MESSAGE") from error
+
+
+def decode_ops(raw: bytes | msgspec.Raw) -> list[Op]:
+    """Raises Invalid with `opIndex` for the first op that is none."""
+    try:
+        return _ops.decode(raw)
+    except RecursionError as error:
+        raise Invalid("The ops are nested too deep.") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        index = _first_bad_op(raw)
+        raise Invalid(f"Not an op: {error}", opIndex=index) from error
+
+
+def _first_bad_op(raw: bytes | msgspec.Raw) -> int | None:
+    try:
+        for index, one in enumerate(_raw_ops.decode(raw)):
+            try:
+                _op.decode(one)
+            except (msgspec.DecodeError, UnicodeError):
+                return index
+    except (msgspec.DecodeError, UnicodeError):
+        pass  # not even a list: there is no index to name
+    return None
+
+
+def digest_of(ops: list[Op]) -> bytes:
+    """What makes two pushes the same push, whatever their white space."""
+    return sha256(encode(ops)).digest()
+
+
+def digest_of_raw(ops: bytes | msgspec.Raw) -> bytes:
+    """The same for ops that could not be decoded."""
+    return sha256(bytes(ops)).digest()
+
+
+# Server to client
+
+
+class Author(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    user_id: str
+    origin: Origin
+    client_id: str | None = None
+    client_seq: int | None = None
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """A committed push: its ops are the effective ones, what every replica does."""
+
+    seq: int
+    by: Author
+    at: datetime
+    ops: list[Op]
+
+
+class ResultError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    code: str
+    detail: str
+    op_index: int | None = None
+
+    @classmethod
+    def of(cls, error: EaselError) -> ResultError:
+        return cls(error.code, error.detail, error.facts.get("opIndex"))
+
+
+class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The answer to a push. `commit` and `rebase` mean: stored."""
+
+    client_seq: int | None
+    seq: int
+    outcome: Literal["commit", "rebase", "reject"]
+    ops: list[Op] | None = None
+    error: ResultError | None = None
+    last_client_seq: int | None = None
+    """Told with SEQ_GAP: where to go on."""
+
+
+def result_message(result: Result) -> bytes:
+    return encode({"type": "result", **msgspec.to_builtins(result)})
+
+
+def ops_message(transactions: list[Transaction]) -> bytes:
+    return encode({"type": "ops", "transactions": transactions})
+
+
+def error_message(error: EaselError) -> bytes:
+    return encode({"type": "error", "code": error.code, "detail": error.detail})
+
+
+def pong_message(t: Any, seq: int) -> bytes:
+    return encode({"type": "pong", "t": t, "seq": seq})
+
+
+def role_message(role: str) -> bytes:
+    return encode({"type": "role", "role": role})
+
+
+def frame_message(presence: dict[str, Any], left: list[str], runs: list[dict[str, Any]]) -> bytes:
+    return encode({"type": "frame", "presence": presence, "left": left, "runs": runs})
+
+
+def snapshot_messages(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[bytes]:
+    """The document in parts, each at most about MAX_SNAPSHOT_PART_BYTES; an empty one is one part."""
+    parts: list[tuple[list[bytes], list[bytes]]] = [([], [])]
+    size = 0
+    for column, records in enumerate((nodes, edges)):
+        for record in records:
+            encoded = encode(record)
+            if size and size + len(encoded) > MAX_SNAPSHOT_PART_BYTES:
+                parts.append(([], []))
+                size = 0
+            parts[-1][column].append(encoded)
+            size += len(encoded)
+    return [
+        b'{"type":"snapshot","part":%d,"parts":%d,"nodes":[%b],"edges":[%b]}'
+        % (number, len(parts), b",".join(in_nodes), b",".join(in_edges))
+        for number, (in_nodes, in_edges) in enumerate(parts, 1)
+    ]

@@ -1,0 +1,1 @@
+"""The door between processes: hints about a workflow, carried by Redis. Losing one delays, and never loses, an edit."""

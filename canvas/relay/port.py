@@ -1,0 +1,77 @@
+"""What processes tell one another about a workflow.
+
+A hint may be lost, doubled or late: whoever acts on one reads the truth from PostgreSQL (decision D6). `publish` never
+raises for a relay that is away; it counts and logs, and the poll of `canvas.hub` heals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from canvas.protocol import Transaction, encode
+
+MAX_HINT_BYTES = 32 << 10  # larger transactions are read from the log by whoever needs them
+
+
+class OpsHint(msgspec.Struct, frozen=True, tag="ops"):
+    """Transactions were committed; `head` is the last one's seq. They come along when they are small."""
+
+    head: int
+    transactions: tuple[Transaction, ...] | None = None
+
+    @classmethod
+    def of(cls, transactions: list[Transaction]) -> OpsHint:
+        is_small = len(encode(transactions)) <= MAX_HINT_BYTES
+        return cls(transactions[-1].seq, tuple(transactions) if is_small else None)
+
+
+class RunsHint(msgspec.Struct, frozen=True, tag="runs"):
+    """What a frame says of runs: `{jobId, nodeId, status, progress, step, steps, message, previewUrl}`, newest wins."""
+
+    runs: tuple[dict[str, Any], ...]
+
+
+class EventsHint(msgspec.Struct, frozen=True, tag="events"):
+    """A run's stored events grew: SSE streams look again."""
+
+    run_id: str
+
+
+class CancelHint(msgspec.Struct, frozen=True, tag="cancel"):
+    """Somebody asked a run to stop; whoever carries it need not wait for its next heartbeat."""
+
+    run_id: str
+
+
+class PresenceHint(msgspec.Struct, frozen=True, tag="presence"):
+    """Sessions of one process: the keys that changed, or, as a keyframe, everything it holds."""
+
+    process: str
+    sessions: dict[str, dict[str, Any]] = {}
+    left: tuple[str, ...] = ()
+    is_keyframe: bool = False
+    asks: bool = False
+    """The sender has just opened the room and wants everybody's keyframe."""
+
+
+class AccessHint(msgspec.Struct, frozen=True, tag="access"):
+    """Somebody's role changed: open sockets and streams check again."""
+
+
+class DeletedHint(msgspec.Struct, frozen=True, tag="deleted"):
+    """The workflow went to the trash."""
+
+
+Hint = OpsHint | RunsHint | EventsHint | CancelHint | PresenceHint | AccessHint | DeletedHint
+Listener = Callable[[Hint], None]
+"""Called on the event loop; must not block and must not raise."""
+
+
+class Relay(Protocol):
+    async def publish(self, workflow_id: str, hint: Hint) -> None: ...
+
+    async def subscribe(self, workflow_id: str, listener: Listener) -> Callable[[], None]:
+        """Hear the hints about a workflow from now on; the answer ends it."""

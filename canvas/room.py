@@ -1,0 +1,392 @@
+"""A room: one workflow and everybody who has it open, without any I/O.
+
+Every method takes what happened and answers the effects it has; `canvas.hub` carries them out. Nothing in here waits,
+so every interleaving can be written down as a list of calls. The hub promises: between `prepare` and `committed` or
+`abandon` it calls nothing that reads or moves the document.
+
+Order (CONTRACT §5): a result at seq s is sent after all ops below s; an author hears no echo of what it pushed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from canvas import protocol
+from canvas.access import Role, may, refusal
+from canvas.errors import EaselError, Invalid
+from canvas.graph import Graph, Touched
+from canvas.ops import (
+    MAX_EDGES,
+    MAX_NODES,
+    MAX_RECORD_BYTES,
+    Change,
+    Op,
+    Remove,
+    Removed,
+    Restore,
+    Update,
+    check_sizes,
+    replay,
+)
+from canvas.presence import Presences
+from canvas.protocol import Author, Result, ResultError, Transaction
+
+LIMITS = {
+    "messageBytes": protocol.MAX_MESSAGE_BYTES,
+    "recordBytes": MAX_RECORD_BYTES,
+    "nodes": MAX_NODES,
+    "edges": MAX_EDGES,
+    "tickMs": round(protocol.TICK_S * 1000),
+}
+
+# What arrives
+
+
+class Session(msgspec.Struct):
+    """One socket that has said hello."""
+
+    id: str
+    account_id: str
+    client_id: str
+    role: Role
+    user: dict[str, Any]
+    """What others see: id, name, color."""
+
+    @property
+    def client(self) -> tuple[str, str]:
+        return self.account_id, self.client_id
+
+
+class Push(msgspec.Struct, eq=False):
+    """Ops that somebody wants committed. Numbered (`client_id`, `client_seq`) when they come from a client."""
+
+    author: Author
+    ops: list[Op]
+    digest: bytes
+    session_id: str | None = None
+    refused: EaselError | None = None
+    """Why it is refused whatever the document says: the role, or ops that are none."""
+
+    @property
+    def client(self) -> tuple[str, str] | None:
+        return (self.author.user_id, self.author.client_id) if self.author.client_id is not None else None
+
+    def restored(self) -> Iterable[int]:
+        """The transactions whose removed records it wants back."""
+        return (op.seq for op in self.ops if isinstance(op, Restore))
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A push of the past: what it was and what it was answered."""
+
+    digest: bytes
+    result: Result
+
+
+class Ledger(msgspec.Struct):
+    """What the store knows of a client's numbers, read under the workflow's lock."""
+
+    last: dict[tuple[str, str], int]
+    answered: dict[tuple[str, str, int], Answered]
+
+
+class Batch(msgspec.Struct):
+    """Everything one commit writes."""
+
+    seq: int
+    decisions: list[tuple[Push, Result]] = []
+    transactions: list[Transaction] = []
+    removed: dict[int, Removed] = {}
+    numbered: list[tuple[Push, Result]] = []
+    """Pushes whose number is used now: not those answered before, not those after a gap."""
+    touched: Touched = Touched({}, {}, None)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.transactions or self.numbered)
+
+
+# What follows from it
+
+
+class Send(msgspec.Struct, frozen=True):
+    session_ids: tuple[str, ...]
+    payload: bytes
+
+
+class Close(msgspec.Struct, frozen=True):
+    session_id: str
+    code: int
+    reason: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """For a push that came without a socket: its caller waits for the result."""
+
+    push: Push
+    result: Result
+
+
+Effect = Send | Close | Answer
+
+
+class Room:
+    def __init__(self, workflow_id: str, epoch: str, seq: int, graph: Graph) -> None:
+        self.workflow_id = workflow_id
+        self.epoch = epoch
+        self.seq = seq
+        self.graph = graph
+        self.sessions: dict[str, Session] = {}
+        self.presences = Presences()
+        self.runs: dict[str, dict[str, Any]] = {}
+        """Live runs by job id, as frames tell them."""
+        self._changed_runs: dict[str, dict[str, Any]] = {}
+        self._snapshot: tuple[int, list[bytes]] | None = None
+
+    # Coming and going
+
+    def join(self, session: Session, now: float) -> list[Effect]:
+        """A second socket with a client's id closes the first."""
+        effects: list[Effect] = []
+        for other in tuple(self.sessions.values()):
+            if other.client == session.client:
+                effects.append(Close(other.id, protocol.REPLACED, "This tab has opened another connection."))
+                self.leave(other.id)
+        self.sessions[session.id] = session
+        self.presences.join(session.id, session.user, now)
+        return effects
+
+    def welcome(
+        self, session_id: str, *, last_client_seq: int, results: list[Result], missed: list[Transaction] | None
+    ) -> list[Effect]:
+        """The first thing a session hears. `missed` is what came after its resume point; None: it gets a snapshot."""
+        session = self.sessions[session_id]
+        others = {sid: state for sid, state in self.presences.everyone().items() if sid != session_id}
+        message = {
+            "type": "welcome",
+            "protocol": protocol.PROTOCOL,
+            "sessionId": session_id,
+            "role": session.role,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "mode": "snapshot" if missed is None else "resume",
+            "lastClientSeq": last_client_seq,
+            "results": results,
+            "limits": LIMITS,
+            "presence": others,
+            "runs": list(self.runs.values()),
+            "name": self.graph.name,
+            "viewport": self.graph.viewport,
+        }
+        payloads = [protocol.encode(message)]
+        if missed is None:
+            payloads.extend(self.snapshot())
+        elif missed:
+            payloads.append(protocol.ops_message(missed))
+        return [Send((session_id,), payload) for payload in payloads]
+
+    def snapshot(self) -> list[bytes]:
+        """The encoded document, kept until it changes: a join costs no encoding."""
+        if self._snapshot is None or self._snapshot[0] != self.seq:
+            parts = protocol.snapshot_messages(self.graph.nodes_in_order(), self.graph.edges_in_order())
+            self._snapshot = (self.seq, parts)
+        return self._snapshot[1]
+
+    def leave(self, session_id: str) -> None:
+        if self.sessions.pop(session_id, None) is not None:
+            self.presences.leave(session_id)
+
+    def change_role(self, session_id: str, role: Role | None) -> list[Effect]:
+        """A role that was taken away closes the socket; another one is told."""
+        session = self.sessions.get(session_id)
+        if session is None or session.role == role:
+            return []
+        if role is None:
+            self.leave(session_id)
+            return [Close(session_id, protocol.FORBIDDEN, "You have no access to this workflow any more.")]
+        session.role = role
+        return [Send((session_id,), protocol.role_message(role))]
+
+    # Committing
+
+    def push(self, session_id: str, client_seq: int, raw_ops: bytes | msgspec.Raw) -> Push:
+        """A session's push, decoded, with the refusal it already deserves."""
+        session = self.sessions[session_id]
+        author = Author(session.account_id, "user", session.client_id, client_seq)
+        return decode_push(author, session.role, raw_ops, session_id=session_id)
+
+    def prepare(self, pushes: list[Push], ledger: Ledger, removed_by: dict[int, Removed], at: datetime) -> Batch:
+        """Apply what may be applied and say what has to be written. `committed` or `abandon` must follow."""
+        batch = Batch(self.seq)
+        for push in pushes:
+            result = self._answer_from(ledger, push)
+            if result is None:
+                result = self._apply(batch, push, removed_by, at)
+                self._remember(batch, ledger, push, result)
+            batch.decisions.append((push, result))
+        batch.touched = self.graph.touched()
+        return batch
+
+    def _answer_from(self, ledger: Ledger, push: Push) -> Result | None:
+        """What a number that is not the client's next one is answered."""
+        if push.client is None or push.author.client_seq is None:
+            return None
+        number, last = push.author.client_seq, ledger.last.get(push.client, 0)
+        if number == last + 1:
+            return None
+        if number > last:
+            detail = f"Push {number} came, but {last + 1} is next. Send again from there."
+            error = ResultError("SEQ_GAP", detail)
+            return Result(number, self.seq, "reject", error=error, last_client_seq=last)
+        before = ledger.answered.get((*push.client, number))
+        if before is not None and before.digest == push.digest:
+            return before.result
+        detail = f"Number {number} was used for other ops. Is this tab a copy? Take a new clientId."
+        return Result(number, self.seq, "reject", error=ResultError("CLIENT_SEQ_REUSED", detail))
+
+    def _apply(self, batch: Batch, push: Push, removed_by: dict[int, Removed], at: datetime) -> Result:
+        mark = self.graph.mark()
+        change = Change(self.graph, batch.seq + 1, removed_by)
+        try:
+            if push.refused is not None:
+                raise push.refused
+            for index, op in enumerate(push.ops):
+                _apply_one(change, index, op)
+            check_sizes(self.graph, mark)
+        except EaselError as error:
+            self.graph.roll_back(mark)
+            return Result(push.author.client_seq, batch.seq, "reject", error=ResultError.of(error))
+        if not change.effective:
+            return Result(push.author.client_seq, batch.seq, "commit")
+        batch.seq += 1
+        batch.transactions.append(Transaction(batch.seq, push.author, at, change.effective))
+        if change.removed:
+            batch.removed[batch.seq] = change.removed
+        if len(change.effective) == len(push.ops) and all(map(operator.is_, change.effective, push.ops)):
+            return Result(push.author.client_seq, batch.seq, "commit")
+        return Result(push.author.client_seq, batch.seq, "rebase", ops=change.effective)
+
+    @staticmethod
+    def _remember(batch: Batch, ledger: Ledger, push: Push, result: Result) -> None:
+        if push.client is None or push.author.client_seq is None:
+            return
+        batch.numbered.append((push, result))
+        ledger.last[push.client] = push.author.client_seq
+        ledger.answered[(*push.client, push.author.client_seq)] = Answered(push.digest, result)
+
+    def committed(self, batch: Batch) -> list[Effect]:
+        """The batch is stored: tell everyone, each in its own order."""
+        self.graph.settle()
+        self.seq = batch.seq
+        self._end_drags(batch.transactions)
+        authors = {sid for push, _ in batch.decisions if (sid := push.session_id) in self.sessions and sid is not None}
+        effects = self._tell(batch.transactions, tuple(sid for sid in self.sessions if sid not in authors))
+        for author in authors:
+            effects.extend(_stream_of(author, batch))
+        effects.extend(Answer(push, result) for push, result in batch.decisions if push.session_id is None)
+        return effects
+
+    def abandon(self) -> None:
+        """Nothing of the batch was stored: the document is as before."""
+        self.graph.roll_back(0)
+
+    def advance(self, transactions: list[Transaction]) -> list[Effect]:
+        """Somebody else committed these: another process, a job."""
+        fresh = [transaction for transaction in transactions if transaction.seq > self.seq]
+        for transaction in fresh:
+            replay(self.graph, transaction.seq, transaction.ops)
+            self.seq = transaction.seq
+        self.graph.settle()
+        self._end_drags(fresh)
+        return self._tell(fresh, tuple(self.sessions))
+
+    @staticmethod
+    def _tell(transactions: list[Transaction], listeners: tuple[str, ...]) -> list[Effect]:
+        if not transactions or not listeners:
+            return []
+        return [Send(listeners, protocol.ops_message(transactions))]
+
+    def _end_drags(self, transactions: list[Transaction]) -> None:
+        for transaction in transactions:
+            moved = {op.id for op in transaction.ops if isinstance(op, Update) and "/position" in op.set}
+            gone = {id_ for op in transaction.ops if isinstance(op, Remove) and op.kind == "node" for id_ in op.ids}
+            session_id = self._session_of(transaction.by)
+            if moved and session_id is not None:
+                self.presences.end_drags(moved, session_id=session_id)
+            if gone:
+                self.presences.end_drags(gone)
+
+    def _session_of(self, author: Author) -> str | None:
+        client = (author.user_id, author.client_id)
+        return next((session.id for session in self.sessions.values() if session.client == client), None)
+
+    # The other lanes
+
+    def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:
+        """Newest wins per run; an ended one is told once more and then forgotten."""
+        for run in runs:
+            merged = self.runs.get(run["jobId"], {}) | run
+            self._changed_runs[run["jobId"]] = merged
+            if merged.get("status") in {"completed", "failed", "cancelled"}:
+                self.runs.pop(run["jobId"], None)
+            else:
+                self.runs[run["jobId"]] = merged
+
+    @property
+    def is_dirty(self) -> bool:
+        return self.presences.is_dirty or bool(self._changed_runs)
+
+    def tick(self) -> tuple[list[Effect], dict[str, dict[str, Any]], tuple[str, ...]]:
+        """One frame for everybody, and the presence that other processes have to hear."""
+        changed, left = self.presences.take()
+        runs, self._changed_runs = list(self._changed_runs.values()), {}
+        mine = {session_id: keys for session_id, keys in changed.items() if self.presences.is_local(session_id)}
+        if not self.sessions or not (changed or left or runs):
+            return [], mine, tuple(left)
+        payload = protocol.frame_message(changed, left, runs)
+        return [Send(tuple(self.sessions), payload)], mine, tuple(left)
+
+
+def decode_push(author: Author, role: Role, raw_ops: bytes | msgspec.Raw, *, session_id: str | None = None) -> Push:
+    """Raw ops as a push; what is wrong with them is the push's answer, not an exception."""
+    try:
+        ops = protocol.decode_ops(raw_ops)
+    except Invalid as error:
+        return Push(author, [], protocol.digest_of_raw(raw_ops), session_id, error)
+    refused = None if may(role, "write") else refusal(role, "write")
+    return Push(author, ops, protocol.digest_of(ops), session_id, refused)
+
+
+def _stream_of(author: str, batch: Batch) -> list[Effect]:
+    """What an author hears of a batch: others' transactions and its own results, in the order of their seq."""
+    effects: list[Effect] = []
+    others: list[Transaction] = []
+    waiting = iter(batch.transactions)
+    transaction = next(waiting, None)
+    for push, result in batch.decisions:
+        own = push.session_id == author
+        if transaction is not None and transaction.by is push.author and transaction.seq == result.seq:
+            if not own:
+                others.append(transaction)
+            transaction = next(waiting, None)
+        if own:
+            if others:
+                effects.append(Send((author,), protocol.ops_message(others)))
+                others = []
+            effects.append(Send((author,), protocol.result_message(result)))
+    if others:
+        effects.append(Send((author,), protocol.ops_message(others)))
+    return effects
+
+
+def _apply_one(change: Change, index: int, op: Op) -> None:
+    try:
+        change.apply(op)
+    except Invalid as error:
+        error.facts["opIndex"] = index
+        raise

@@ -1,0 +1,1 @@
+"""The door to where documents are kept."""

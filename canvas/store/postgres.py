@@ -1,0 +1,336 @@
+"""Documents in PostgreSQL: one row a record, one row a transaction, all under the workflow's row lock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from canvas.errors import Invalid, NotFound, Unavailable
+from canvas.graph import Graph, Placed, Record
+from canvas.ops import Op, Removed, Update
+from canvas.protocol import Author, Result, Transaction
+from canvas.relay.port import OpsHint
+from canvas.room import Answered, Batch, Ledger, Push, Room
+from canvas.store.port import Document, Head, Resumption
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+MAX_RESUME = 1_000  # transactions; past that a snapshot is the shorter way
+
+_encoder = msgspec.json.Encoder()
+_ops = msgspec.json.Decoder(list[Op])
+_removed = msgspec.json.Decoder(Removed)
+_result = msgspec.json.Decoder(Result)
+_value = msgspec.json.Decoder()
+
+
+def _json(value: Any) -> str:
+    return _encoder.encode(value).decode()
+
+
+@asynccontextmanager
+async def reaching_the_database() -> AsyncIterator[None]:
+    """Says Unavailable when PostgreSQL cannot be reached, whatever the driver calls it."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
+        detail = "The database cannot be reached right now. Try again in a moment."
+        raise Unavailable(detail, code="DATABASE_FAILED") from error
+
+
+# What a job needs, inside its own transaction
+
+
+async def lock_workflow(connection: Connection, workflow_id: str) -> Head | None:
+    """Take the workflow's row lock until the transaction ends; None: unknown, or in the trash."""
+    row = await connection.fetchrow(
+        "SELECT epoch, seq, now() AS at FROM workflows WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", workflow_id
+    )
+    return Head(row["epoch"], row["seq"], row["at"]) if row else None
+
+
+async def set_on_node(
+    connection: Connection,
+    workflow_id: str,
+    node_id: str,
+    values: dict[str, Any],
+    *,
+    author_id: str,
+    unset: tuple[str, ...] = (),
+) -> OpsHint | None:
+    """Append one op with origin `job` that sets pointers below `/data`; None when the node is gone or has them.
+
+    The caller's transaction must commit before it publishes the hint. Only this node is read: a job's write costs the
+    same in a document of ten nodes and of ten thousand.
+    """
+    head = await lock_workflow(connection, workflow_id)
+    row = await connection.fetchrow(_NODE, workflow_id, node_id)
+    if head is None or row is None:
+        return None
+    graph = Graph()  # of this node alone: nothing below /data depends on the others
+    graph.put("node", _node_of(row), row["ord"])
+    graph.settle()
+    push = Push(Author(author_id, "job"), [Update("node", node_id, values, unset)], b"")
+    batch = Room(workflow_id, head.epoch, head.seq, graph).prepare([push], Ledger({}, {}), {}, head.at)
+    await PostgresLock(connection, workflow_id, head).write(batch)
+    return OpsHint.of(batch.transactions) if batch.transactions else None
+
+
+# What a room needs
+
+
+class PostgresLock:
+    def __init__(self, connection: Connection, workflow_id: str, head: Head) -> None:
+        self._connection = connection
+        self._workflow_id = workflow_id
+        self.head = head
+
+    async def since(self, seq: int) -> list[Transaction]:
+        if seq >= self.head.seq:
+            return []
+        return _transactions(await self._connection.fetch(_SINCE, self._workflow_id, seq, None))
+
+    async def ledger(self, pushes: list[Push]) -> Ledger:
+        clients = sorted({push.client for push in pushes if push.client is not None})
+        if not clients:
+            return Ledger({}, {})
+        accounts, ids = [client[0] for client in clients], [client[1] for client in clients]
+        rows = await self._connection.fetch(_LAST, self._workflow_id, accounts, ids)
+        ledger = Ledger({(row["account_id"], row["client_id"]): row["last"] or 0 for row in rows}, {})
+        again = [push for push in pushes if push.client and (push.author.client_seq or 0) <= ledger.last[push.client]]
+        for push in again:
+            row = await self._connection.fetchrow(
+                _ANSWERED, self._workflow_id, push.author.user_id, push.author.client_id, push.author.client_seq
+            )
+            if row is not None and push.client is not None and push.author.client_seq is not None:
+                answered = Answered(row["digest"], _result.decode(row["result"]))
+                ledger.answered[(*push.client, push.author.client_seq)] = answered
+        return ledger
+
+    async def removed_by(self, seqs: set[int]) -> dict[int, Removed]:
+        if not seqs:
+            return {}
+        rows = await self._connection.fetch(_REMOVED, self._workflow_id, list(seqs))
+        return {row["seq"]: _removed.decode(row["removed"]) if row["removed"] else Removed() for row in rows}
+
+    async def write(self, batch: Batch) -> None:
+        """Everything of a batch, in a handful of statements whatever its length.
+
+        Raises Invalid for what the database refuses though the rules let it pass.
+        """
+        try:
+            await self._write(batch)
+        except (asyncpg.CheckViolationError, asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
+            raise Invalid("The database refuses this change.", code="REFUSED_BY_STORE") from error
+
+    async def _write(self, batch: Batch) -> None:
+        if batch.transactions:
+            await self._write_log(batch)
+            await self._write_nodes(batch.touched.nodes)
+            await self._write_edges(batch.touched.edges)
+            await self._connection.execute(
+                "UPDATE workflows SET seq = $2, updated_at = now() WHERE id = $1", self._workflow_id, batch.seq
+            )
+        if batch.touched.workflow is not None:
+            name, viewport = batch.touched.workflow
+            await self._connection.execute(
+                "UPDATE workflows SET name = $2, viewport = $3 WHERE id = $1", self._workflow_id, name, _json(viewport)
+            )
+        await self._write_pushes(batch.numbered)
+
+    async def _write_log(self, batch: Batch) -> None:
+        log = batch.transactions
+        await self._connection.execute(
+            _INSERT_OPS,
+            self._workflow_id,
+            [transaction.seq for transaction in log],
+            [transaction.by.user_id for transaction in log],
+            [transaction.by.client_id for transaction in log],
+            [transaction.by.client_seq for transaction in log],
+            [transaction.by.origin for transaction in log],
+            [_json(transaction.ops) for transaction in log],
+            [_json(batch.removed[t.seq]) if t.seq in batch.removed else None for t in log],
+        )
+
+    async def _write_nodes(self, nodes: dict[str, Placed | None]) -> None:
+        gone = [node_id for node_id, placed in nodes.items() if placed is None]
+        if gone:
+            await self._connection.execute(_DELETE_NODES, self._workflow_id, gone)
+        kept = [placed for placed in nodes.values() if placed is not None]
+        if kept:
+            columns = zip(*(_node_row(placed) for placed in kept), strict=True)
+            await self._connection.execute(_UPSERT_NODES, self._workflow_id, *(list(column) for column in columns))
+
+    async def _write_edges(self, edges: dict[str, Placed | None]) -> None:
+        gone = [edge_id for edge_id, placed in edges.items() if placed is None]
+        if gone:
+            await self._connection.execute(_DELETE_EDGES, self._workflow_id, gone)
+        kept = [placed for placed in edges.values() if placed is not None]
+        if kept:
+            columns = zip(*(_edge_row(placed) for placed in kept), strict=True)
+            await self._connection.execute(_UPSERT_EDGES, self._workflow_id, *(list(column) for column in columns))
+
+    async def _write_pushes(self, numbered: list[tuple[Push, Result]]) -> None:
+        if not numbered:
+            return
+        await self._connection.execute(
+            _INSERT_PUSHES,
+            self._workflow_id,
+            [push.author.user_id for push, _ in numbered],
+            [push.author.client_id for push, _ in numbered],
+            [push.author.client_seq for push, _ in numbered],
+            [push.digest for push, _ in numbered],
+            [_json(result) for _, result in numbered],
+        )
+
+
+class PostgresStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def lock(self, workflow_id: str) -> AsyncIterator[PostgresLock]:
+        async with reaching_the_database(), self._pool.acquire() as connection, connection.transaction():
+            head = await lock_workflow(connection, workflow_id)
+            if head is None:
+                raise NotFound("There is no such workflow.")
+            yield PostgresLock(connection, workflow_id, head)
+
+    async def load(self, workflow_id: str) -> Document | None:
+        async with (
+            reaching_the_database(),
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow(_WORKFLOW, workflow_id)
+            if row is None:
+                return None
+            graph = Graph(name=row["name"], viewport=_value.decode(row["viewport"]) if row["viewport"] else None)
+            for node in await connection.fetch(_NODES, workflow_id):
+                graph.put("node", _node_of(node), node["ord"])
+            for edge in await connection.fetch(_EDGES, workflow_id):
+                graph.put("edge", _value.decode(edge["record"]), edge["ord"])
+            graph.settle()
+            return Document(Head(row["epoch"], row["seq"], row["at"]), graph)
+
+    async def resumption(
+        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
+    ) -> Resumption:
+        async with reaching_the_database(), self._pool.acquire() as connection:
+            last = await connection.fetchval(_LAST_OF, workflow_id, account_id, client_id)
+            rows = await connection.fetch(_RESULTS, workflow_id, account_id, client_id, acked)
+            results = [_result.decode(row["result"]) for row in rows]
+            missed = None
+            if after is not None:
+                log = await connection.fetch(_SINCE, workflow_id, after, MAX_RESUME + 1)
+                missed = _transactions(log) if len(log) <= MAX_RESUME else None
+            return Resumption(last or 0, results, missed)
+
+    async def since(self, workflow_id: str, seq: int, limit: int | None = None) -> list[Transaction]:
+        async with reaching_the_database():
+            return _transactions(await self._pool.fetch(_SINCE, workflow_id, seq, limit))
+
+    async def heads(self, workflow_ids: list[str]) -> dict[str, tuple[str, int]]:
+        async with reaching_the_database():
+            rows = await self._pool.fetch(_HEADS, workflow_ids)
+        return {row["id"]: (row["epoch"], row["seq"]) for row in rows}
+
+
+# Rows and records
+
+
+def _node_of(row: asyncpg.Record) -> Record:
+    record: Record = {"id": row["id"]}
+    if row["node_type"] is not None:
+        record["type"] = row["node_type"]
+    record["position"] = _value.decode(row["position"])
+    if row["node_data"] is not None:
+        record["data"] = _value.decode(row["node_data"])
+    record.update(_value.decode(row["fields"]))
+    return record
+
+
+def _node_row(placed: Placed) -> tuple[Any, ...]:
+    record = placed.record
+    fields = {key: value for key, value in record.items() if key not in {"id", "position", "data"}}
+    if fields.get("type", "") is not None:  # `type: null` is not the same as no type: it stays a field
+        fields.pop("type", None)
+    return (
+        record["id"],
+        record.get("parentId"),
+        placed.ord,
+        record.get("type"),
+        _json(record["data"]) if "data" in record else None,
+        _json(record["position"]),
+        _json(fields),
+    )
+
+
+def _edge_row(placed: Placed) -> tuple[Any, ...]:
+    record = placed.record
+    return record["id"], record["source"], record["target"], placed.ord, _json(record)
+
+
+def _transactions(rows: Iterable[asyncpg.Record]) -> list[Transaction]:
+    return [
+        Transaction(
+            row["seq"],
+            Author(row["author_id"], row["origin"], row["client_id"], row["client_seq"]),
+            row["at"],
+            _ops.decode(row["ops"]),
+        )
+        for row in rows
+    ]
+
+
+# Queries
+
+_WORKFLOW = "SELECT name, viewport, epoch, seq, now() AS at FROM workflows WHERE id = $1 AND deleted_at IS NULL"
+_NODES = """
+    SELECT id, ord, node_type, node_data, position, fields FROM workflow_nodes
+    WHERE workflow_id = $1 ORDER BY ord, id"""
+_NODE = """
+    SELECT id, ord, node_type, node_data, position, fields FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"""
+_EDGES = "SELECT id, ord, record FROM workflow_edges WHERE workflow_id = $1 ORDER BY ord, id"
+_HEADS = "SELECT id, epoch, seq FROM workflows WHERE id = ANY($1::text[]) AND deleted_at IS NULL"
+_SINCE = """
+    SELECT seq, author_id, client_id, client_seq, origin, ops, at FROM workflow_ops
+    WHERE workflow_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"""
+_REMOVED = "SELECT seq, removed FROM workflow_ops WHERE workflow_id = $1 AND seq = ANY($2::bigint[])"
+_LAST = """
+    SELECT client.account_id, client.client_id, (
+      SELECT max(client_seq) FROM workflow_pushes AS push WHERE push.workflow_id = $1
+      AND push.account_id = client.account_id AND push.client_id = client.client_id) AS last
+    FROM unnest($2::text[], $3::text[]) AS client (account_id, client_id)"""
+_LAST_OF = """
+    SELECT max(client_seq) FROM workflow_pushes WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3"""
+_ANSWERED = """
+    SELECT digest, result FROM workflow_pushes
+    WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3 AND client_seq = $4"""
+_RESULTS = """
+    SELECT result FROM workflow_pushes
+    WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3 AND client_seq > $4 ORDER BY client_seq"""
+_INSERT_OPS = """
+    INSERT INTO workflow_ops (workflow_id, seq, author_id, client_id, client_seq, origin, ops, removed)
+    SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::json[], $8::json[])"""
+_INSERT_PUSHES = """
+    INSERT INTO workflow_pushes (workflow_id, account_id, client_id, client_seq, digest, result)
+    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::json[])"""
+_DELETE_NODES = "DELETE FROM workflow_nodes WHERE workflow_id = $1 AND id = ANY($2::text[])"
+_DELETE_EDGES = "DELETE FROM workflow_edges WHERE workflow_id = $1 AND id = ANY($2::text[])"
+_UPSERT_NODES = """
+    INSERT INTO workflow_nodes (workflow_id, id, parent_id, ord, node_type, node_data, position, fields)
+    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::json[], $7::json[], $8::json[])
+    ON CONFLICT (workflow_id, id) DO UPDATE SET parent_id = excluded.parent_id, ord = excluded.ord,
+      node_type = excluded.node_type, node_data = excluded.node_data, position = excluded.position,
+      fields = excluded.fields, updated_at = now()"""
+_UPSERT_EDGES = """
+    INSERT INTO workflow_edges (workflow_id, id, source, target, ord, record)
+    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::json[])
+    ON CONFLICT (workflow_id, id) DO UPDATE SET source = excluded.source, target = excluded.target,
+      ord = excluded.ord, record = excluded.record, updated_at = now()"""

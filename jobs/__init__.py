@@ -1,0 +1,1 @@
+"""Making pictures: runs, providers, variants, renders. May import canvas; never app."""

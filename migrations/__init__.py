@@ -1,0 +1,1 @@
+"""The database's schema, step by step. Forward only; `easel migrate` applies what is missing."""
