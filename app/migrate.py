@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from app.auth.accounts import ensure_owner
+from canvas.store.postgres import Connection
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
@@ -22,7 +27,7 @@ class SchemaError(Exception):
 
 
 async def migrate(database_url: str) -> list[str]:
-    """Apply what is missing, in one transaction a step; answers the revisions applied."""
+    """Apply what is missing, in one transaction a step, and make the owner's account; answers the revisions applied."""
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url, timeout=10), poolclass=NullPool
     )
@@ -30,20 +35,26 @@ async def migrate(database_url: str) -> list[str]:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
             await connection.commit()
-            return await connection.run_sync(_upgrade)
+            applied = await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+    owner = await asyncpg.connect(database_url, timeout=10)
+    try:
+        await ensure_owner(owner)
+    finally:
+        await owner.close()
+    return applied
 
 
-def _upgrade(connection: Connection) -> list[str]:
+def _upgrade(connection: SyncConnection) -> list[str]:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     scripts = ScriptDirectory(str(_MIGRATIONS))
     applied: list[str] = []
 
-    def steps(revision: tuple[str, ...], _: MigrationContext) -> object:
-        found = scripts._upgrade_revs("head", revision)
-        applied.extend(str(step.revision.revision) for step in found)  # type: ignore[union-attr]
+    def steps(revision: Any, _: MigrationContext) -> Any:
+        found = scripts._upgrade_revs("head", revision)  # what alembic's own `upgrade` command calls
+        applied.extend(str(step.revision.revision) for step in found)
         return found
 
     with EnvironmentContext(config, scripts, fn=steps) as environment:
@@ -58,7 +69,7 @@ def newest_revision() -> str:
     return max(file.name.split("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def check_schema(connection: Connection) -> None:
     """Raises SchemaError unless the database has exactly the schema of this code, or a newer one."""
     exists = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
     revision = await connection.fetchval("SELECT version_num FROM alembic_version") if exists else None

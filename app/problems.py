@@ -53,7 +53,10 @@ def on_http_error(request: AnyRequest, error: HTTPException) -> Response[dict[st
     """What Litestar refuses before a handler runs: broken JSON, fields that do not fit, unknown paths."""
     match error:
         case ValidationException():
-            reasons = [_reason(one) for one in error.extra or [] if isinstance(one, dict)]
+            found = [one for one in error.extra or [] if isinstance(one, dict)]
+            if any(one.get("source") == "path" for one in found):
+                return on_http_error(request, NotFoundException())
+            reasons = [_reason(one) for one in found]
             detail = " ".join(reasons) or "The request does not have the form this route takes."
             return problem(request, 422, "Cannot be done", detail, "VALIDATION_FAILED")
         case NotFoundException():

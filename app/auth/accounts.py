@@ -65,6 +65,10 @@ async def create(connection: Connection, name: str) -> Account:
     return Account(**row)
 
 
+async def list_accounts(connection: Connection) -> list[Account]:
+    return [Account(**row) for row in await connection.fetch(_ALL)]
+
+
 class Accounts:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -75,10 +79,6 @@ class Accounts:
         if row is None:
             raise NotFound("There is no such account.")
         return Account(**row)
-
-    async def list(self) -> list[Account]:
-        async with reaching_the_database():
-            return [Account(**row) for row in await self._pool.fetch(_ALL)]
 
     async def change(self, account_id: str, *, name: str | None, color: str | None) -> Account:
         name = clean_name(name) if name is not None else None

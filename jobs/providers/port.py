@@ -73,8 +73,11 @@ Report = Callable[[Progress], Awaitable[None]]
 class Provider(Protocol):
     """One adapter. `models` lists what it offers; the first is its default."""
 
-    id: str
-    models: tuple[Model, ...]
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def models(self) -> tuple[Model, ...]: ...
 
     @property
     def missing_setting(self) -> str | None:

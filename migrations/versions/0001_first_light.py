@@ -252,5 +252,8 @@ CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 
 
 def upgrade() -> None:
+    # asyncpg prepares every statement, and one at a time.
     for statements in (ACCOUNTS, WORKFLOWS, RUNS, PICTURES):
-        op.execute(statements)
+        for statement in statements.split(";\n"):
+            if statement.strip():
+                op.execute(statement)

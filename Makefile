@@ -1,0 +1,87 @@
+# `make help` lists the targets. What is installed lands in .venv, .setup and web/node_modules, nowhere else.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.PHONY: help run test check bench bench-quick soak setup web browser fmt lock clean
+
+# The first of these that is new enough. Redis comes along as a package up to Python 3.12.
+PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+NODE_PATH = PATH="$(CURDIR)/.setup/node/bin:$$PATH"
+WEB_SOURCES = $(shell find web/src web/public -type f 2>/dev/null) $(wildcard web/*.html web/*.json web/*.ts web/*.js)
+
+# make hands SIGTERM on by itself; this is for the day it is killed.
+ENDS_WITH_MAKE = $(shell setpriv --pdeathsig TERM -- true 2>/dev/null && echo setpriv --pdeathsig TERM --)
+
+# Without a home to write to (containers, service accounts), the caches stay here too.
+ifneq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export UV_CACHE_DIR ?= $(CURDIR)/.setup/cache/uv
+export npm_config_cache ?= $(CURDIR)/.setup/cache/npm
+export PLAYWRIGHT_BROWSERS_PATH ?= $(CURDIR)/.setup/cache/browsers
+export PIP_NO_CACHE_DIR ?= 1
+endif
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: setup web ## start everything; prints the address to open when it is ready; Ctrl-C ends it
+	@exec $(ENDS_WITH_MAKE) .venv/bin/easel up
+
+test: setup web browser ## the whole test suite: Python, browser, TypeScript
+	@status=0; \
+	EASEL_TEST_BROWSER="$$(cat .setup/browser)" .venv/bin/pytest -n 2 --dist loadfile -m "not soak" || status=1; \
+	(cd web && $(NODE_PATH) npm test) || status=1; \
+	exit $$status
+
+check: setup web/node_modules/.installed ## lint, format, types, import rules
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@cd web && $(NODE_PATH) npm run check
+
+bench: setup web ## every benchmark
+	@exec .venv/bin/python -m benchmarks
+
+bench-quick: setup web ## benchmarks in three minutes or less
+	@exec .venv/bin/python -m benchmarks --quick
+
+soak: setup web browser ## the long versions of fuzz, chaos and simulation
+	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" exec .venv/bin/pytest -m soak
+
+setup: .venv/.installed ## the virtual environment, from requirements.lock
+
+web: web/dist/index.html ## the web app, built
+
+browser: .setup/browser ## a Chromium for the browser tests
+
+fmt: setup ## put Python code in order
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock: setup ## resolve the dependencies of pyproject.toml anew
+	@.setup/uv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
+		--extra embedded --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove everything installed and built; the data in .easel stays
+	@rm -rf .venv .setup web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.installed: requirements.lock pyproject.toml bootstrap.py .ci/uv.lock
+	@test -n "$(PYTHON)" || { echo "Error: Easel needs Python 3.11 or newer on PATH." >&2; exit 2; }
+	@$(PYTHON) bootstrap.py python
+	@touch $@
+
+.setup/node.checked: .venv/.installed .ci/node.lock
+	@$(PYTHON) bootstrap.py node
+	@touch $@
+
+.setup/browser: .venv/.installed
+	@$(PYTHON) bootstrap.py browser
+
+web/node_modules/.installed: web/package-lock.json .setup/node.checked
+	@cd web && $(NODE_PATH) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	@cd web && $(NODE_PATH) npm run build
+	@touch $@

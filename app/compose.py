@@ -1,0 +1,144 @@
+"""The composition root: settings in, what a process works with out. Opens from the ground up, closes in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+from redis.asyncio import Redis
+
+from app.auth.accounts import Accounts
+from app.auth.callers import Callers
+from app.migrate import check_schema
+from app.settings import Settings, SettingsError, masked
+from canvas.relay.redis import RedisRelay, open_relay
+from canvas.store.postgres import Pool, PostgresStore
+from canvas.store.workflows import Workflows
+from jobs.events import Events
+from jobs.images.decode import Limits
+from jobs.images.sandbox import PictureWorkers
+from jobs.objects.store import Objects, open_objects
+from jobs.originals import Originals
+from jobs.providers.local import LocalProvider
+from jobs.providers.registry import Registry
+from jobs.queue import ArqDoorbell
+from jobs.run import PictureUrl
+from jobs.runs import Runs
+from jobs.store.bells import BellStore
+from jobs.store.events import PostgresEvents
+from jobs.store.objects import ObjectRows
+from jobs.store.previews import RedisPreviews
+from jobs.store.renders import RenderStore
+from jobs.store.runs import RunStore
+
+POOL_SIZE = 16  # of PostgreSQL's usual 100 connections; a transaction here lasts a few milliseconds
+CONNECT_TIMEOUT_S = 10
+
+
+class Services(NamedTuple):
+    """What both processes share. The server adds its hub, the worker its runner."""
+
+    settings: Settings
+    database: Pool
+    redis: Redis
+    relay: RedisRelay
+    documents: PostgresStore
+    workflows: Workflows
+    accounts: Accounts
+    callers: Callers
+    objects: Objects
+    originals: Originals
+    pictures: PictureWorkers
+    picture_url: PictureUrl
+    previews: RedisPreviews
+    registry: Registry
+    run_store: RunStore
+    bells: BellStore
+    runs: Runs
+    events: Events
+    renders: RenderStore
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Raises SettingsError for a database that cannot be reached, SchemaError for one that is not migrated."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(_open_database(settings))
+        redis = await stack.enter_async_context(_open_redis(settings))
+        relay = await stack.enter_async_context(open_relay(redis))
+        pictures = await stack.enter_async_context(PictureWorkers(limits=_limits(settings)))
+        picture_url = PictureUrl(settings.cdn_url or "")
+        previews = RedisPreviews(redis)
+        registry = Registry([LocalProvider(pictures, pace_s=settings.local_pace_seconds)])
+        run_store = RunStore(database, relay, picture_url)
+        bells = BellStore(database, ArqDoorbell(redis))
+        objects = open_objects(settings.storage)
+        yield Services(
+            settings=settings,
+            database=database,
+            redis=redis,
+            relay=relay,
+            documents=PostgresStore(database),
+            workflows=Workflows(database),
+            accounts=Accounts(database),
+            callers=Callers(database, settings.admin_token, settings.origins),
+            objects=objects,
+            originals=Originals(ObjectRows(database), objects),
+            pictures=pictures,
+            picture_url=picture_url,
+            previews=previews,
+            registry=registry,
+            run_store=run_store,
+            bells=bells,
+            runs=Runs(run_store, bells, registry, picture_url),
+            events=Events(PostgresEvents(database), relay),
+            renders=RenderStore(database, picture_url),
+        )
+
+
+@asynccontextmanager
+async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
+    url = database_url(settings)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            pool = await asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, command_timeout=30)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        shown = masked("EASEL_DATABASE_URL", url)
+        raise SettingsError(f"PostgreSQL cannot be reached at {shown} ({_reason(error)}).") from error
+    try:
+        async with pool.acquire() as connection:
+            await check_schema(connection)
+        yield pool
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def _open_redis(settings: Settings) -> AsyncIterator[Redis]:
+    """Connects when it is first used: without Redis, edits are still saved and told (decision D6)."""
+    if settings.redis_url is None:
+        raise SettingsError("EASEL_REDIS_URL is not set. `easel up` brings its own; other commands need it.")
+    try:
+        redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, health_check_interval=15)
+    except ValueError as error:
+        raise SettingsError(f"EASEL_REDIS_URL is no Redis URL ({error}).") from error
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+def database_url(settings: Settings) -> str:
+    """Raises SettingsError when there is none."""
+    if settings.database_url is None:
+        raise SettingsError("EASEL_DATABASE_URL is not set. `easel up` brings its own; other commands need it.")
+    return settings.database_url
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,38 @@
+"""Log lines: one event a line, for people in development and as JSON in production."""
+
+import logging
+import sys
+
+import structlog
+
+from app.settings import Settings
+
+_NOISY = ("uvicorn", "uvicorn.error", "arq", "asyncio", "alembic")
+
+
+def set_up_logs(settings: Settings) -> None:
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(
+            fmt="iso" if settings.is_production else "%H:%M:%S", utc=settings.is_production
+        ),
+    ]
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if settings.is_production
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries speak up only when something is wrong; what Easel does, Easel says.
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,74 @@
+"""/login, /api/me, /api/logout, /api/tickets: coming in, being somebody, going."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from litestar import Controller, Response, get, patch, post
+from litestar.datastructures import Cookie
+from litestar.response import Redirect
+
+from app.auth.accounts import Account
+from app.auth.login_links import sign_in
+from app.auth.sessions import COOKIE, SESSION_DAYS, end_session
+from app.auth.tokens import TICKET_SECONDS, mint_ticket
+from app.compose import Services
+from app.routes.access import OPEN, CallerRequest
+
+
+class ChangeMe(msgspec.Struct, forbid_unknown_fields=True):
+    name: str | None = None
+    color: str | None = None
+
+
+class Ticket(msgspec.Struct, rename="camel"):
+    ticket: str
+    expires_at: datetime
+
+
+class AccountsController(Controller):
+    tags = ("accounts",)
+
+    @get("/login", opt=OPEN, operation_id="login", include_in_schema=False)
+    async def login(self, services: Services, token: str = "") -> Redirect:
+        """Use a login link up and go to the page."""
+        secret = await sign_in(services.database, token)
+        cookie = session_cookie(secret, secure=services.settings.is_https)
+        return Redirect("/", status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
+
+    @get("/api/me", operation_id="getMe")
+    async def me(self, services: Services, request: CallerRequest) -> Account:
+        """Who you are."""
+        return await services.accounts.get(request.user.account_id)
+
+    @patch("/api/me", operation_id="changeMe")
+    async def change_me(self, services: Services, request: CallerRequest, data: ChangeMe) -> Account:
+        """Change your name or the color of your cursor."""
+        return await services.accounts.change(request.user.account_id, name=data.name, color=data.color)
+
+    @post("/api/tickets", operation_id="createTicket", status_code=201)
+    async def ticket(self, services: Services, request: CallerRequest) -> Ticket:
+        """A one-use secret for `?ticket=` of a WebSocket, good for a minute."""
+        secret = await mint_ticket(services.database, request.user.account_id)
+        return Ticket(secret, datetime.now(UTC) + timedelta(seconds=TICKET_SECONDS))
+
+    @post("/api/logout", operation_id="logout", status_code=204)
+    async def logout(self, services: Services, request: CallerRequest) -> Response[None]:
+        """End this browser's session."""
+        secret = request.cookies.get(COOKIE)
+        if secret:
+            await end_session(services.database, secret)
+        gone = Cookie(key=COOKIE, path="/", max_age=0, httponly=True, samesite="lax")
+        return Response(None, status_code=204, cookies=[gone])
+
+
+def session_cookie(secret: str, *, secure: bool) -> Cookie:
+    days = timedelta(days=SESSION_DAYS)
+    return Cookie(
+        key=COOKIE,
+        value=secret,
+        path="/",
+        max_age=round(days.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )

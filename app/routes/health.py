@@ -1,0 +1,81 @@
+"""/health: what Easel stands on, and whether it may be sent traffic."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Controller, Response, get
+from redis.exceptions import RedisError
+
+from app.compose import Services
+from app.routes.access import OPEN
+from app.stopping import Stopping
+from app.version import VERSION
+from jobs.errors import StorageFailed
+from jobs.queue import workers_alive
+
+log = structlog.get_logger(__name__)
+CHECK_TIMEOUT_S = 2.0
+
+
+class Health(msgspec.Struct):
+    status: str
+    services: dict[str, str]
+    version: str
+
+
+class HealthController(Controller):
+    path = "/health"
+    tags = ("health",)
+    opt = OPEN
+
+    @get(operation_id="getHealth", responses={})
+    async def health(self, services: Services) -> Response[Health]:
+        """Every service Easel stands on: 200 when all of them answer, else 503 with which one does not."""
+        names = ("database", "redis", "storage", "worker")
+        checks = (_database(services), _redis(services), services.objects.check(), _worker(services))
+        found = dict(zip(names, await asyncio.gather(*map(_state, names, checks)), strict=True))
+        is_healthy = all(state == "connected" for state in found.values())
+        health = Health("healthy" if is_healthy else "unhealthy", found, VERSION)
+        return Response(health, status_code=200 if is_healthy else 503, headers={"Cache-Control": "no-store"})
+
+    @get("/live", operation_id="getLiveness")
+    async def live(self) -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @get("/ready", operation_id="getReadiness")
+    async def ready(self, services: Services, stopping: Stopping) -> Response[dict[str, str]]:
+        """Whether this server may be sent traffic: its database answers and it is not going away."""
+        state = "stopping" if stopping.event.is_set() else await _state("database", _database(services))
+        is_ready = state == "connected"
+        return Response({"status": "ready" if is_ready else state}, status_code=200 if is_ready else 503)
+
+
+async def _state(name: str, check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check
+    except (OSError, RedisError, StorageFailed, asyncpg.PostgresError, asyncpg.InterfaceError, _NoWorkerError) as error:
+        log.warning("health.failed", service=name, reason=str(error) or type(error).__name__)
+        return "disconnected"
+    return "connected"
+
+
+class _NoWorkerError(Exception):
+    pass
+
+
+async def _database(services: Services) -> None:
+    await services.database.fetchval("SELECT 1")
+
+
+async def _redis(services: Services) -> None:
+    await services.redis.ping()
+
+
+async def _worker(services: Services) -> None:
+    if not await workers_alive(services.redis):
+        raise _NoWorkerError("No worker has looked at the queue lately.")

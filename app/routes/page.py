@@ -1,0 +1,45 @@
+"""The web page: one document for every address a person may open, and its assets."""
+
+from pathlib import Path
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import File
+from litestar.router import Router
+from litestar.static_files import create_static_files_router
+
+from app.routes.access import OPEN
+
+DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
+_ADDRESSES = ["/", "/w/{workflow_id:str}", "/gallery", "/signed-out"]
+_MISSING = "The page has not been built. Run `make web`; the API works without it."
+
+
+@get(_ADDRESSES, opt=OPEN, include_in_schema=False)
+async def page() -> File | Response[str]:
+    """The page finds its way from its own address."""
+    index = DIST / "index.html"
+    if not index.is_file():
+        return Response(_MISSING, status_code=503, media_type="text/plain")
+    # Its assets carry their content in their names; the page itself is asked for anew each time.
+    return File(index, media_type="text/html", content_disposition_type="inline", headers={"Cache-Control": "no-cache"})
+
+
+def page_routes() -> list[HTTPRouteHandler | Router]:
+    if not (DIST / "assets").is_dir():
+        return [page]
+    assets = create_static_files_router(
+        "/assets",
+        directories=[DIST / "assets"],
+        opt=OPEN,
+        cache_control=None,
+        include_in_schema=False,
+        send_as_attachment=False,
+        after_request=_keep_for_ever,
+    )
+    return [page, assets]
+
+
+def _keep_for_ever(response: Response[object]) -> Response[object]:
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response

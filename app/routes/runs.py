@@ -1,0 +1,196 @@
+"""/api/runs: start, watch, cancel and repeat; /api/providers and /api/renders: with what, and what came of it."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import Parameter
+
+from app.compose import Services
+from app.routes.access import CallerRequest
+from app.routes.streams import after_of, event_stream
+from app.stopping import Stopping
+from canvas.access import Action
+from canvas.errors import NotFound
+from jobs.events import EventBody
+from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
+from jobs.providers.registry import ListedProvider
+from jobs.renders import Render
+from jobs.run import ImageJobRecord, StartImageJobRequest, Status
+
+_LastEventId = Annotated[str | None, Parameter(header="Last-Event-ID")]
+_FromQuery = Annotated[str | None, Parameter(query="lastEventId")]
+_NO_RUN = "There is no such run."
+
+
+class RunsController(Controller):
+    path = "/api/runs"
+    tags = ("runs",)
+
+    @post(operation_id="startRun", status_code=202)
+    async def start(
+        self, services: Services, request: CallerRequest, data: StartImageJobRequest
+    ) -> Response[ImageJobRecord]:
+        """Start making a picture for a node. It is stored before this answers."""
+        await services.workflows.membership(data.workflow_id, request.user.account_id, "run")
+        record = await services.runs.start(data, request.user.account_id)
+        return _accepted(record)
+
+    @get(operation_id="listRuns")
+    async def list_runs(
+        self,
+        services: Services,
+        request: CallerRequest,
+        workflow_id: Annotated[str | None, Parameter(query="workflowId")] = None,
+        node_id: Annotated[str | None, Parameter(query="nodeId")] = None,
+        status: Status | None = None,
+        provider: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> Page[ImageJobRecord]:
+        """Runs of every workflow you are a member of, newest first."""
+        return await services.runs.list(
+            request.user.account_id,
+            workflow_id=workflow_id,
+            node_id=node_id,
+            status=status,
+            provider=provider,
+            cursor=cursor,
+            limit=checked_limit(limit),
+        )
+
+    @get("/{job_id:str}", operation_id="getRun")
+    async def read(self, services: Services, request: CallerRequest, job_id: str) -> ImageJobRecord:
+        """One run."""
+        return await _visible(services, request, job_id, "read")
+
+    @post("/{job_id:str}/cancel", operation_id="cancelRun", status_code=202)
+    async def cancel(self, services: Services, request: CallerRequest, job_id: str) -> Response[ImageJobRecord]:
+        """Stop a run. One that a worker carries ends when the worker has heard of it."""
+        await _visible(services, request, job_id, "run")
+        return _accepted(await services.runs.cancel(job_id))
+
+    @post("/{job_id:str}/retry", operation_id="retryRun", status_code=202)
+    async def retry(self, services: Services, request: CallerRequest, job_id: str) -> Response[ImageJobRecord]:
+        """The same request once more, as a new run."""
+        await _visible(services, request, job_id, "run")
+        return _accepted(await services.runs.retry(job_id, request.user.account_id))
+
+    @get("/{job_id:str}/preview", operation_id="getPreview", media_type="image/webp")
+    async def preview(self, services: Services, request: CallerRequest, job_id: str) -> Response[bytes]:
+        """The newest preview of a run that is being made."""
+        await _visible(services, request, job_id, "read")
+        picture = await services.previews.read(job_id)
+        if picture is None:
+            raise NotFound("This run has no preview (any more).")
+        # Every step has an address of its own (`?v=`), so a browser may keep what it saw.
+        headers = {"Cache-Control": "private, max-age=60", "X-Content-Type-Options": "nosniff"}
+        return Response(picture, media_type=_preview_type(picture), headers=headers)
+
+    @get("/{job_id:str}/events", operation_id="watchRun", media_type="text/event-stream")
+    async def events(
+        self,
+        services: Services,
+        stopping: Stopping,
+        request: CallerRequest,
+        job_id: str,
+        last_event_id: _LastEventId = None,
+        from_query: _FromQuery = None,
+    ) -> Response[Any]:
+        """A run's events as SSE, or with `Accept: application/json` those stored so far. After the end: 204."""
+        await _visible(services, request, job_id, "read")
+        after = after_of(last_event_id, from_query)
+        if _wants_json(request):
+            return Response(Page([event.body for event in await services.events.list_events(job_id, after)], None))
+        if after and await services.events.is_over(job_id, after):
+            return Response(None, status_code=204)
+        return event_stream(services.events.follow(job_id, after), in_workflow=False, stopping=stopping.event)
+
+
+class WorkflowEventsController(Controller):
+    path = "/api/workflows/{workflow_id:str}/events"
+    tags = ("runs",)
+
+    @get(operation_id="watchWorkflow", media_type="text/event-stream")
+    async def events(
+        self,
+        services: Services,
+        stopping: Stopping,
+        request: CallerRequest,
+        workflow_id: str,
+        last_event_id: _LastEventId = None,
+        from_query: _FromQuery = None,
+    ) -> Response[Any]:
+        """The events of all runs of a workflow, numbered in the workflow."""
+        await services.workflows.membership(workflow_id, request.user.account_id, "read")
+        after = after_of(last_event_id, from_query)
+        if _wants_json(request):
+            found = await services.events.list_workflow_events(workflow_id, after)
+            return Response(Page[EventBody]([event.body for event in found], None))
+        events = services.events.follow_workflow(workflow_id, after)
+        return event_stream(events, in_workflow=True, stopping=stopping.event)
+
+
+class ProvidersController(Controller):
+    path = "/api/providers"
+    tags = ("runs",)
+
+    @get(operation_id="listProviders")
+    async def list_providers(self, services: Services) -> list[ListedProvider]:
+        """Who can make pictures here, and what each model takes and costs."""
+        return services.registry.listing()
+
+
+class RendersController(Controller):
+    path = "/api/renders"
+    tags = ("renders",)
+
+    @get(operation_id="listRenders")
+    async def list_renders(
+        self,
+        services: Services,
+        request: CallerRequest,
+        workflow_id: Annotated[str | None, Parameter(query="workflowId")] = None,
+        provider: str | None = None,
+        q: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> Page[Render]:
+        """Your pictures, newest first; `q` is looked for in their prompts."""
+        found = await services.renders.of_account(
+            request.user.account_id,
+            workflow_id=workflow_id,
+            provider=provider,
+            q=q,
+            before=place_of(cursor),
+            limit=checked_limit(limit),
+        )
+        last = Place(found[-1].created_at, found[-1].id) if found else None
+        return page_of(found, limit, last)
+
+    @get("/{render_id:str}", operation_id="getRender")
+    async def read(self, services: Services, request: CallerRequest, render_id: str) -> Render:
+        """One of your pictures."""
+        return await services.renders.get(render_id, request.user.account_id)
+
+
+async def _visible(services: Services, request: CallerRequest, job_id: str, action: Action) -> ImageJobRecord:
+    """The run, for someone who may do `action` on its workflow; for a stranger it does not exist."""
+    record = await services.runs.get(job_id)
+    try:
+        await services.workflows.membership(record.workflow_id, request.user.account_id, action)
+    except NotFound as error:
+        raise NotFound(_NO_RUN) from error
+    return record
+
+
+def _accepted(record: ImageJobRecord) -> Response[ImageJobRecord]:
+    return Response(record, status_code=202, headers={"Location": f"/api/runs/{record.job_id}"})
+
+
+def _wants_json(request: CallerRequest) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/event-stream" not in accept
+
+
+def _preview_type(picture: bytes) -> str:
+    return "image/webp" if picture[8:12] == b"WEBP" else "image/jpeg"

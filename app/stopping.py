@@ -1,0 +1,8 @@
+"""Tells what never ends by itself (streams, sockets) that the process is about to."""
+
+import asyncio
+
+
+class Stopping:
+    def __init__(self) -> None:
+        self.event = asyncio.Event()

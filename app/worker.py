@@ -1,0 +1,44 @@
+"""`easel worker`: answers the doorbell, and looks after runs that nobody carries."""
+
+import asyncio
+import signal
+import socket
+
+import structlog
+
+from app.compose import open_services
+from app.settings import Settings
+from canvas.ids import new_id
+from jobs.queue import answer_bells
+from jobs.reconciler import keep_reconciling, keep_ringing
+from jobs.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+
+async def work(settings: Settings) -> None:
+    """Until SIGTERM or Ctrl-C. Runs that are under way then go back to the other workers."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_services(settings) as services:
+        name = f"{socket.gethostname()}:{new_id('worker')}"
+        runner = Runner(
+            services.run_store,
+            services.relay,
+            registry=services.registry,
+            pictures=services.pictures,
+            objects=services.objects,
+            previews=services.previews,
+            worker=name,
+            lease_s=settings.lease_seconds,
+        )
+        log.info("worker.ready", worker=name, concurrency=settings.worker_concurrency)
+        async with asyncio.TaskGroup() as loops:
+            keepers = [loops.create_task(keep_ringing(services.bells))]
+            keepers.append(loops.create_task(keep_reconciling(services.bells)))
+            await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
+            for keeper in keepers:
+                keeper.cancel()
+        log.info("worker.stopped", worker=name)

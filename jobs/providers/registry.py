@@ -1,0 +1,120 @@
+"""Which providers there are, which of them are ready, and what their models can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from canvas.errors import Invalid
+from jobs.errors import ConfigMissing, ModelUnknown
+from jobs.providers.port import Model, Provider
+
+# Every provider that a run may name, in the order they are shown, with the setting that it cannot do without.
+SETTINGS: dict[str, str | None] = {
+    "local": None,
+    "openai": "OPENAI_API_KEY",
+    "google": "GOOGLE_API_KEY",
+    "stability": "STABILITY_API_KEY",
+    "midjourney": "MIDJOURNEY_PROXY_URL",
+    "replicate": "REPLICATE_API_TOKEN",
+    "fal": "FAL_KEY",
+    "comfyui": "COMFYUI_URL",
+    "generic": "GENERIC_PROVIDER_URL",
+}
+
+
+class Capabilities(msgspec.Struct, frozen=True, rename="camel"):
+    sizes: tuple[str, ...]
+    min_side_px: int
+    max_side_px: int
+    max_images: int
+    seed: bool
+    negative_prompt: bool
+    previous_image: bool
+
+
+class ListedModel(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    id: str
+    label: str
+    capabilities: Capabilities
+    price: float
+    """US dollars per picture."""
+    as_of: str | None = None
+    retired_at: str | None = None
+    replacement: str | None = None
+
+
+class ListedProvider(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A row of `GET /api/providers`."""
+
+    id: str
+    configured: bool
+    models: tuple[ListedModel, ...]
+    missing_setting: str | None = None
+
+
+class Registry:
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = {provider.id: provider for provider in providers}
+
+    def get(self, provider_id: str) -> Provider:
+        """A provider that is ready. Raises Invalid for a name nobody has, ConfigMissing for one that is not set up."""
+        if provider_id not in SETTINGS and provider_id not in self._providers:
+            raise Invalid(f"There is no provider {provider_id[:40]!r}. Use one of: {', '.join(self._ids())}.")
+        missing = self._missing_setting(provider_id)
+        if missing is not None:
+            raise ConfigMissing(f"The provider {provider_id} is not configured: set {missing}.", setting=missing)
+        return self._providers[provider_id]
+
+    def model(self, provider_id: str, model_id: str) -> Model:
+        """The model of that id, or the provider's default when it is empty. Raises as `get`, and ModelUnknown."""
+        provider = self.get(provider_id)
+        if not model_id:
+            return provider.models[0]
+        for model in provider.models:
+            if model.id == model_id:
+                return model
+        known = ", ".join(model.id for model in provider.models)
+        raise ModelUnknown(f"The provider {provider_id} has no model {model_id[:80]!r}. Use one of: {known}.")
+
+    def listing(self) -> list[ListedProvider]:
+        return [self._listed(provider_id) for provider_id in self._ids()]
+
+    def _ids(self) -> list[str]:
+        return list(SETTINGS | dict.fromkeys(self._providers))
+
+    def _missing_setting(self, provider_id: str) -> str | None:
+        provider = self._providers.get(provider_id)
+        return SETTINGS[provider_id] if provider is None else provider.missing_setting
+
+    def _listed(self, provider_id: str) -> ListedProvider:
+        provider = self._providers.get(provider_id)
+        missing = self._missing_setting(provider_id)
+        models = provider.models if provider else ()
+        return ListedProvider(
+            id=provider_id,
+            configured=missing is None,
+            models=tuple(_listed_model(model) for model in models),
+            missing_setting=missing,
+        )
+
+
+def _listed_model(model: Model) -> ListedModel:
+    return ListedModel(
+        id=model.id,
+        label=model.label,
+        capabilities=Capabilities(
+            sizes=model.sizes,
+            min_side_px=model.min_side_px,
+            max_side_px=model.max_side_px,
+            max_images=model.max_images,
+            seed=model.seed,
+            negative_prompt=model.negative_prompt,
+            previous_image=model.previous_image,
+        ),
+        price=model.price_usd,
+        as_of=model.as_of,
+        retired_at=model.retired_at,
+        replacement=model.replacement,
+    )

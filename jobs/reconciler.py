@@ -1,0 +1,46 @@
+"""The two loops that every worker runs so that no run waits for ever: the outbox, and what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from canvas.errors import Unavailable
+from jobs.store.bells import BATCH, BellStore
+
+log = structlog.get_logger(__name__)
+
+RING_EVERY_S = 1.0
+RECONCILE_EVERY_S = 2.0
+
+
+async def keep_ringing(bells: BellStore) -> None:
+    """Until cancelled: ring what the servers could not."""
+
+    async def ring() -> None:
+        while await bells.ring() == BATCH:
+            pass
+
+    await _every(RING_EVERY_S, ring)
+
+
+async def keep_reconciling(bells: BellStore) -> None:
+    """Until cancelled: find runs whose worker died or whose bell was lost, and ring for them."""
+
+    async def reconcile() -> None:
+        if lost := await bells.find_lost():
+            log.info("runs.found_again", count=lost)
+            await bells.ring()
+
+    await _every(RECONCILE_EVERY_S, reconcile)
+
+
+async def _every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await act()
+        except Unavailable as error:
+            log.warning("reconciler.waits", reason=error.detail)
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,95 @@
+"""Finished pictures: where they are kept and how "My Renders" shows them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from jobs.run import Run
+
+VariantKind = Literal["thumbnail", "icon", "display"]
+FOLDERS: dict[VariantKind | Literal["original"], str] = {
+    "original": "originals",
+    "display": "display",
+    "thumbnail": "thumbnails",
+    "icon": "icons",
+}
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+}
+
+
+class KeptObject(msgspec.Struct, frozen=True):
+    """Bytes that are in the object store, to be written into `objects`."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+    sha256: bytes
+    width_px: int
+    height_px: int
+
+
+class KeptPicture(msgspec.Struct, frozen=True):
+    original: KeptObject
+    variants: dict[VariantKind, KeptObject]
+    seed: int | None
+
+
+class StoredObject(msgspec.Struct, frozen=True):
+    """A row of `objects`: what the route of stored pictures needs to know."""
+
+    key: str
+    account_id: str
+    content_type: str
+    size_bytes: int
+    sha256: bytes
+    is_private: bool
+
+
+class RenderVariant(msgspec.Struct, frozen=True, rename="camel"):
+    kind: VariantKind
+    url: str
+    width: int
+    height: int
+    content_type: str
+
+
+class Origin(msgspec.Struct, frozen=True, rename="camel"):
+    prompt: str
+    seed: int | None
+    provider: str
+    model: str
+    parent_id: str | None
+
+
+class Render(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    job_id: str
+    workflow_id: str
+    node_id: str
+    image_url: str
+    width: int
+    height: int
+    content_type: str
+    variants: tuple[RenderVariant, ...]
+    origin: Origin
+    created_at: datetime
+
+
+def object_key(
+    run: Run, picture: int, kind: VariantKind | Literal["original"], sha256: bytes, content_type: str
+) -> str:
+    """JB16: the same picture of the same run always has the same key, and without the run's salt nobody can guess it.
+
+    Each size has its own unguessable part: whoever is shown a thumbnail has not been shown the original.
+    """
+    hidden = hashlib.sha256(f"{run.payload.salt}:{picture}:{kind}".encode()).hexdigest()[:32]
+    return f"{FOLDERS[kind]}/{run.account_id}/{hidden}-{sha256.hex()[:16]}.{EXTENSIONS[content_type]}"

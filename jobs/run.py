@@ -1,0 +1,241 @@
+"""What a run is: its states, what may be asked of it, and how it looks from outside. Pure; the rules are in SPEC.md."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from canvas.errors import Invalid
+from canvas.values import check_json
+from jobs.errors import CapabilityUnsupported, Charged, JobError
+from jobs.providers.port import Model, PromptSpec
+
+Status = Literal["pending", "running", "completed", "failed", "cancelled"]
+
+# JB1. The only moves there are; `running` to itself is another worker taking over.
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    "pending": frozenset({"running", "cancelled"}),
+    "running": frozenset({"running", "completed", "failed", "cancelled"}),
+    "completed": frozenset(),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+}
+LIVE: frozenset[Status] = frozenset(status for status, next_ones in TRANSITIONS.items() if next_ones)
+
+MAX_PROMPT_CHARACTERS = 32_000  # the largest that any provider takes
+MAX_SEED = 2**32 - 1  # what Stability takes; the others take more
+SEEDS = 2**31  # what we draw from: it fits every provider's integer
+
+_SIZE = re.compile(r"([0-9]{1,5})[x×]([0-9]{1,5})", re.IGNORECASE)
+_RATIO = re.compile(r"[0-9.]{1,9}:[0-9.]{1,9}")
+
+
+class StartImageJobRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    node_id: str
+    workflow_id: str
+    prompt_spec: PromptSpec
+    provider: str
+    model: str = ""
+    """Empty: the provider's default."""
+    replace: bool = False
+    webhook_url: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    code: str
+    detail: str
+    retryable: bool
+    charged: Charged
+
+    @classmethod
+    def of(cls, error: JobError) -> Failure:
+        return cls(error.code, error.detail, error.retryable, error.charged)
+
+
+class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A run as everyone outside sees it. Absent keys are not known yet."""
+
+    job_id: str
+    node_id: str
+    workflow_id: str
+    provider: str
+    model: str
+    status: Status
+    started_at: datetime
+    attempt: int
+    finished_at: datetime | None = None
+    image_url: str | None = None
+    images: tuple[str, ...] = ()
+    progress: int | None = None
+    metadata: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What we keep for ourselves beside the request."""
+
+    salt: str
+    """Picture keys are derived from it (JB16)."""
+    seed: int | None = None
+    """Drawn when none was asked for, so that a takeover makes the same picture again."""
+    images: tuple[str, ...] = ()
+    """Keys of the originals, in order, once completed."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A row of `runs`."""
+
+    id: str
+    workflow_id: str
+    node_id: str
+    account_id: str
+    status: Status
+    request: StartImageJobRequest
+    payload: Payload
+    model: str
+    attempt: int
+    fence: int
+    cancel_requested: bool
+    started_at: datetime
+    finished_at: datetime | None = None
+    progress: int | None = None
+    error: Failure | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+    def record(self, picture_url: PictureUrl) -> ImageJobRecord:
+        images = tuple(picture_url(key) for key in self.payload.images)
+        return ImageJobRecord(
+            job_id=self.id,
+            node_id=self.node_id,
+            workflow_id=self.workflow_id,
+            provider=self.request.provider,
+            model=self.model,
+            status=self.status,
+            started_at=self.started_at,
+            attempt=self.attempt,
+            finished_at=self.finished_at,
+            image_url=images[0] if images else None,
+            images=images,
+            progress=self.progress,
+            metadata=self.request.metadata,
+            error=self.error,
+        )
+
+    def frame(self) -> Frame:
+        return Frame(self.id, self.node_id, self.status, self.progress)
+
+
+class PictureUrl(msgspec.Struct, frozen=True):
+    """Key to URL: root-relative, so that it outlives a change of host, or on the CDN when there is one."""
+
+    cdn_url: str = ""
+
+    def __call__(self, key: str) -> str:
+        return f"{self.cdn_url.rstrip('/')}/{key}" if self.cdn_url else f"/objects/{key}"
+
+
+class Frame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a frame on the socket says of a run: the newest state, never the history."""
+
+    job_id: str
+    node_id: str
+    status: Status
+    progress: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    message: str | None = None
+    preview_url: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields
+
+
+class NodeChange(NamedTuple):
+    """What a transition does to the run's node: one pointer a key."""
+
+    values: dict[str, Any]
+    unset: tuple[str, ...]
+
+
+def node_change(
+    job_id: str, status: Status, at: datetime, *, image_url: str = "", thumbnail_url: str = "", error: str = ""
+) -> NodeChange:
+    """A node that fails or starts again keeps its last picture: taking it away would be one more loss."""
+    values: dict[str, Any] = {
+        "/data/status": "error" if status == "failed" else status,
+        "/data/jobId": job_id,
+        "/data/updatedAt": msgspec.to_builtins(at),
+    }
+    if status == "completed":
+        values |= {"/data/imageUrl": image_url, "/data/thumbnailUrl": thumbnail_url}
+    if status == "failed":
+        return NodeChange(values | {"/data/error": error}, ())
+    return NodeChange(values, ("/data/error",))
+
+
+def new_payload(request: StartImageJobRequest, model: Model) -> Payload:
+    seed = secrets.randbelow(SEEDS) if model.seed and request.prompt_spec.seed is None else None
+    return Payload(salt=secrets.token_hex(16), seed=seed)
+
+
+def check_request(request: StartImageJobRequest, model: Model, webhook_hosts: frozenset[str] = frozenset()) -> None:
+    """Raise Invalid or CapabilityUnsupported unless the run may be stored. The registry has already found the model."""
+    check_json(msgspec.json.decode(msgspec.json.encode(request)))
+    prompt = request.prompt_spec
+    if not prompt.base_prompt.strip():
+        raise Invalid("The prompt is empty. Say in promptSpec.basePrompt what the picture should show.")
+    if len(prompt.base_prompt) > MAX_PROMPT_CHARACTERS:
+        raise Invalid(f"The prompt has more than {MAX_PROMPT_CHARACTERS:,} characters. Shorten promptSpec.basePrompt.")
+    if prompt.seed is not None and not 0 <= prompt.seed <= MAX_SEED:
+        raise Invalid(f"promptSpec.seed is a whole number from 0 to {MAX_SEED}; leave it out for a random one.")
+    if prompt.n < 1:
+        raise Invalid("promptSpec.n says how many pictures to make: at least 1.")
+    _check_webhook_url(request.webhook_url, webhook_hosts)
+    _check_capabilities(prompt, model)
+
+
+def _check_webhook_url(url: str | None, webhook_hosts: frozenset[str]) -> None:
+    if url is None:
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or parts.netloc.lower() not in webhook_hosts:
+        raise Invalid(
+            "webhookUrl may only name another public address of this Easel. Add its host to EASEL_WEBHOOK_HOSTS first."
+        )
+
+
+def _check_capabilities(prompt: PromptSpec, model: Model) -> None:
+    if prompt.n > model.max_images:
+        raise CapabilityUnsupported(
+            f"{model.label} makes at most {model.max_images} at a time; promptSpec.n is {prompt.n}."
+        )
+    if prompt.previous_image is not None and not model.previous_image:
+        raise CapabilityUnsupported(f"{model.label} cannot start from a picture. Leave promptSpec.previousImage out.")
+    if prompt.aspect_ratio is not None and not _RATIO.fullmatch(prompt.aspect_ratio):
+        raise Invalid("promptSpec.aspectRatio is two numbers with a colon between them, such as 16:9.")
+    if prompt.size is not None:
+        _check_size(prompt.size, model)
+
+
+def _check_size(size: str, model: Model) -> None:
+    sides = _SIZE.fullmatch(size)
+    if model.sizes and size not in model.sizes:
+        raise CapabilityUnsupported(f"{model.label} does not draw {size[:20]}. It draws {', '.join(model.sizes)}.")
+    if model.sizes:
+        return
+    if sides is None:
+        raise Invalid("promptSpec.size is width and height in pixels, such as 1024x768.")
+    if not all(model.min_side_px <= int(side) <= model.max_side_px for side in sides.groups()):
+        raise CapabilityUnsupported(
+            f"{model.label} draws sides from {model.min_side_px} to {model.max_side_px} pixels; {size} is outside."
+        )

@@ -1,0 +1,99 @@
+"""What people do with runs: start, cancel, run again, look. Whoever calls has checked the caller's role and mayRun."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from canvas.errors import Conflict, Unavailable
+from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
+from jobs.providers.registry import Registry
+from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, Status, check_request, new_payload
+from jobs.store.bells import BellStore
+from jobs.store.runs import RunStore
+
+log = structlog.get_logger(__name__)
+
+RING_WITHIN_S = 1.0  # the caller waits for it; later rings are the workers'
+
+
+class Runs:
+    def __init__(
+        self,
+        store: RunStore,
+        bells: BellStore,
+        registry: Registry,
+        picture_url: PictureUrl,
+        webhook_hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        """`webhook_hosts`: `host[:port]` of the public names of this Easel, in lower case."""
+        self._store = store
+        self._bells = bells
+        self._registry = registry
+        self._picture_url = picture_url
+        self._webhook_hosts = webhook_hosts
+
+    async def start(self, request: StartImageJobRequest, account_id: str) -> ImageJobRecord:
+        """Stored before it returns (JB3). Raises Invalid, JobError, NotFound, Conflict RUN_LIVE, Unavailable."""
+        model = self._registry.model(request.provider, request.model)
+        check_request(request, model, self._webhook_hosts)
+        run = await self._store.start(request, model.id, account_id, new_payload(request, model))
+        await self._ring()
+        return run.record(self._picture_url)
+
+    async def cancel(self, job_id: str) -> ImageJobRecord:
+        """Raises NotFound, Conflict INVALID_STATE. A running one ends when its worker has heard of it."""
+        return (await self._store.cancel(job_id)).record(self._picture_url)
+
+    async def cancel_live(self, workflow_id: str) -> int:
+        """For a workflow that goes to the trash; call it after that is committed. Answers how many ended."""
+        return await self._store.cancel_live(workflow_id)
+
+    async def retry(self, job_id: str, account_id: str) -> ImageJobRecord:
+        """The same request as a new run. Raises NotFound, Conflict INVALID_STATE, and whatever `start` raises."""
+        run = await self._store.get(job_id)
+        if run.is_live:
+            raise Conflict(
+                f"This run is still {run.status}. Cancel it first, or wait for its end.", code="INVALID_STATE"
+            )
+        return await self.start(run.request, account_id)
+
+    async def get(self, job_id: str) -> ImageJobRecord:
+        return (await self._store.get(job_id)).record(self._picture_url)
+
+    async def list(
+        self,
+        account_id: str,
+        *,
+        workflow_id: str | None = None,
+        node_id: str | None = None,
+        status: Status | None = None,
+        provider: str | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Page[ImageJobRecord]:
+        """Newest first, of every workflow where the account is a member."""
+        runs = await self._store.visible_to(
+            account_id,
+            workflow_id=workflow_id,
+            node_id=node_id,
+            status=status,
+            provider=provider,
+            before=place_of(cursor),
+            limit=checked_limit(limit),
+        )
+        last = Place(runs[-1].started_at, runs[-1].id) if runs else None
+        return page_of([run.record(self._picture_url) for run in runs], limit, last)
+
+    async def live(self, workflow_id: str) -> tuple[Frame, ...]:
+        """For a `welcome`: what is under way, in the form of a frame's runs."""
+        return tuple(run.frame() for run in await self._store.live(workflow_id))
+
+    async def _ring(self) -> None:
+        # The run is stored; a bell that fails now is rung by a worker within a second, so the caller need not know.
+        try:
+            async with asyncio.timeout(RING_WITHIN_S):
+                await self._bells.ring()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("doorbell.away", reason=type(error).__name__)

@@ -1,0 +1,81 @@
+"""One transaction under a workflow's row lock, in which a run moves: row, events and node together (JB2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from canvas.relay.port import EventsHint, Hint, Relay, RunsHint
+from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
+from jobs.events import EventKind
+from jobs.run import Frame, NodeChange, Run
+
+
+class Turn:
+    """Use `turn`. Hints gather here and leave after the commit."""
+
+    def __init__(self, connection: Connection, workflow_id: str, *, in_trash: bool) -> None:
+        self.connection = connection
+        self.workflow_id = workflow_id
+        self.in_trash = in_trash
+        self.hints: list[Hint] = []
+
+    async def append(
+        self,
+        run_id: str,
+        kind: EventKind,
+        message: str,
+        *,
+        progress: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> datetime:
+        """Store an event under the next number of its run and of its workflow; answers when it happened."""
+        payload: dict[str, Any] = {"message": message}
+        if progress is not None:
+            payload["progress"] = progress
+        if data is not None:
+            payload["data"] = data
+        text = msgspec.json.encode(payload).decode()
+        at: datetime = await self.connection.fetchval(_APPEND, run_id, self.workflow_id, kind, text)
+        self.hints.append(EventsHint(run_id))
+        return at
+
+    async def set_on_node(self, run: Run, change: NodeChange) -> None:
+        """A node that was deleted meanwhile stays deleted, and a document in the trash stays as it is."""
+        hint = await set_on_node(
+            self.connection,
+            self.workflow_id,
+            run.node_id,
+            change.values,
+            author_id=run.account_id,
+            unset=change.unset,
+        )
+        if hint is not None:
+            self.hints.append(hint)
+
+    def show(self, frame: Frame) -> None:
+        self.hints.append(RunsHint((frame.as_json(),)))
+
+
+@asynccontextmanager
+async def turn(database: Pool, relay: Relay, workflow_id: str) -> AsyncIterator[Turn]:
+    """Raises Unavailable when PostgreSQL is away. An error in the block rolls it back, and nobody hears of it."""
+    async with reaching_the_database(), database.acquire() as connection, connection.transaction():
+        in_trash = await lock_workflow(connection, workflow_id) is None
+        if in_trash:  # its runs still end in order, so its row is locked all the same
+            await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", workflow_id)
+        this = Turn(connection, workflow_id, in_trash=in_trash)
+        yield this
+    for hint in this.hints:
+        await relay.publish(workflow_id, hint)
+
+
+_APPEND = """
+    WITH run AS (UPDATE runs SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq),
+    workflow AS (UPDATE workflows SET event_seq = event_seq + 1 WHERE id = $2 RETURNING event_seq)
+    INSERT INTO run_events (run_id, seq, workflow_id, workflow_seq, ts, kind, payload)
+    SELECT $1, run.event_seq, $2, workflow.event_seq, clock_timestamp(), $3, $4 FROM run, workflow RETURNING ts"""

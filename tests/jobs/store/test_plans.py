@@ -1,0 +1,65 @@
+"""The lists and look-ups that run all day, at 100 000 rows: none of them reads a whole table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.store import bells, events, renders, runs
+from tests.jobs.world import World
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+LARGE = ("runs", "run_events", "renders", "render_variants", "objects")
+
+
+@pytest.fixture
+async def crowded(world: World) -> World:
+    await world.database.execute("""
+        INSERT INTO accounts (id, name, color) SELECT 'a' || g, 'A', '#000' FROM generate_series(1, 100) g;
+        INSERT INTO workflows (id, name, epoch) SELECT 'w' || g, 'W', 'e' FROM generate_series(1, 1000) g;
+        INSERT INTO members (workflow_id, account_id, role, may_run)
+          SELECT 'w' || g, 'a' || (g % 100 + 1), 'owner', true FROM generate_series(1, 1000) g;
+        INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, started_at)
+          SELECT 'r' || g, 'w' || (g % 1000 + 1), 'n' || g, 'a' || (g % 100 + 1),
+            CASE WHEN g % 10000 = 0 THEN 'pending' ELSE 'completed' END, 'local', 'local', 'm', '{}',
+            now() - g * interval '1 s' FROM generate_series(1, 100000) g;
+        INSERT INTO run_events (run_id, seq, workflow_id, workflow_seq, kind, payload)
+          SELECT 'r' || g, 1, 'w' || (g % 1000 + 1), g, 'status', '{"message":""}' FROM generate_series(1, 100000) g;
+        INSERT INTO objects (key, account_id, content_type, size_bytes, sha256)
+          SELECT 'k' || g, 'a' || (g % 100 + 1), 'image/png', 1, '' FROM generate_series(1, 100000) g;
+        INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height,
+          content_type, prompt, provider, model, created_at)
+          SELECT 'p' || g, 'a' || (g % 100 + 1), 'r' || g, 0, 'w' || (g % 1000 + 1), 'n', 'k' || g, 1, 1, 'image/png',
+            '', 'local', 'm', now() - g * interval '1 s' FROM generate_series(1, 100000) g;
+        INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
+          SELECT 'p' || g, 'icon', 'k' || g, 1, 1, 'image/webp' FROM generate_series(1, 100000) g;
+        ANALYZE;
+    """)
+    return world
+
+
+async def test_no_list_reads_a_whole_table(crowded: World) -> None:
+    long_ago = timedelta(seconds=10)
+    queries: list[tuple[str, tuple[Any, ...]]] = [
+        (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50)),
+        (runs._VISIBLE, ("a5", "w4", "n3", "completed", "local", NOW, "r9", 50)),
+        (runs._LIVE_OF_WORKFLOW, ("w7",)),
+        (runs._LIVE_ON_NODE, ("w7", "n6")),
+        (bells._LOST, (long_ago, 200)),
+        (bells._WAITING, ("runs", 200)),
+        (events._OF_RUN, ("r7", 0, 500)),
+        (events._OF_WORKFLOW, ("w7", 0, 500)),
+        (events._IS_OVER, ("r7", 1)),
+        (renders._LIST, ("a5", None, None, None, NOW, "p9", 50)),
+        (renders._LIST, ("a5", "w4", None, None, None, None, 50)),
+        (renders._VARIANTS, (["p1", "p2"],)),
+        (renders._OBJECT, ("k7",)),
+    ]
+
+    for query, arguments in queries:
+        plan = "\n".join(row[0] for row in await crowded.database.fetch("EXPLAIN " + query, *arguments))
+        assert not [table for table in LARGE if f"Seq Scan on {table}" in plan], f"{query}\n{plan}"

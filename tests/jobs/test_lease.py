@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from jobs.lease import Guard
+
+pytestmark = pytest.mark.anyio
+
+
+class Reason(Exception):
+    pass
+
+
+async def fail() -> None:
+    raise Reason
+
+
+async def wait_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def guarded(body: Awaitable[None]) -> None:
+    async with Guard() as guard:
+        guard.beside(fail())
+        await body
+
+
+def cancellations() -> int:
+    current = asyncio.current_task()
+    assert current is not None
+    return current.cancelling()
+
+
+async def test_a_watcher_that_fails_stops_the_body_and_its_error_comes_out() -> None:
+    """JB5"""
+    with pytest.raises(Reason):
+        await guarded(wait_for_ever())
+
+    assert cancellations() == 0
+
+
+async def test_watchers_end_with_the_body() -> None:
+    ended = asyncio.Event()
+
+    async def watch() -> None:
+        try:
+            await wait_for_ever()
+        finally:
+            ended.set()
+
+    async with Guard() as guard:
+        guard.beside(watch())
+        await asyncio.sleep(0)
+
+    assert ended.is_set()
+
+
+async def test_the_bodys_own_error_goes_before_a_watchers() -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await wait_for_ever()
+        finally:
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        await guarded(clean_up_badly())
+
+    assert cancellations() == 0
+
+
+async def test_a_cancellation_from_outside_stays_one() -> None:
+    """JB15"""
+    entered = asyncio.Event()
+
+    async def wait_guarded() -> None:
+        async with Guard() as guard:
+            guard.beside(wait_for_ever())
+            entered.set()
+            await wait_for_ever()
+
+    task = asyncio.create_task(wait_guarded())
+    await entered.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
