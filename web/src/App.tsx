@@ -1,0 +1,67 @@
+import { useEffect, useMemo, useState } from "react";
+import { EaselError, type Me } from "./client";
+import { Editor } from "./editor/Editor";
+import { followLink, parseRoute, usePath } from "./route";
+import { http, SessionContext } from "./session";
+import { SignIn } from "./SignIn";
+import { Button } from "./ui/Button";
+import { Loading } from "./ui/Loading";
+import { Notice } from "./ui/Notice";
+import { Toasts } from "./ui/Toasts";
+import { WorkflowList } from "./workflows/WorkflowList";
+
+export function App() {
+  const [me, setMe] = useState<Me | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+
+  useEffect(() => {
+    http.me().then(setMe, setFailure);
+  }, []);
+
+  if (failure instanceof EaselError && failure.status === 401) return <SignIn />;
+  if (failure !== null) {
+    return (
+      <Notice
+        title="Easel cannot be reached"
+        actions={
+          <Button look="primary" onClick={() => window.location.reload()}>
+            Try again
+          </Button>
+        }
+      >
+        {failure.message}
+      </Notice>
+    );
+  }
+  if (me === null) return <Loading label="Opening Easel" />;
+  return (
+    <SessionContext value={me}>
+      <Page />
+      <Toasts />
+    </SessionContext>
+  );
+}
+
+function Page() {
+  const path = usePath();
+  const route = useMemo(() => parseRoute(path), [path]);
+  switch (route.page) {
+    case "workflows":
+      return <WorkflowList />;
+    case "canvas":
+      return <Editor key={route.workflowId} workflowId={route.workflowId} />;
+    case "unknown":
+      return (
+        <Notice
+          title="There is nothing here"
+          actions={
+            <a className="button button--primary" href="/" onClick={followLink}>
+              All canvases
+            </a>
+          }
+        >
+          This address does not lead to a canvas. Perhaps the link was cut short.
+        </Notice>
+      );
+  }
+}

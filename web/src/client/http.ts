@@ -1,0 +1,135 @@
+/** Typed calls of Easel's REST API. Every failure is an EaselError whose message is a sentence for the person. */
+import type { EdgeRecord, NodeRecord, Role, Viewport } from "./types";
+
+export class EaselError extends Error {
+  override readonly name = "EaselError";
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+export interface Me {
+  id: string;
+  name: string;
+  color: string;
+}
+
+export interface WorkflowSummary {
+  id: string;
+  name: string;
+  role: Role;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Workflow extends WorkflowSummary {
+  epoch: string;
+  seq: number;
+  nodes: NodeRecord[];
+  edges: EdgeRecord[];
+  viewport: Viewport | null;
+  warnings?: (string | { detail: string })[];
+}
+
+export interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
+export interface PromptSpec {
+  basePrompt: string;
+  size?: string;
+  seed?: number;
+}
+
+export interface StartRun {
+  nodeId: string;
+  workflowId: string;
+  provider: string;
+  model: string;
+  promptSpec: PromptSpec;
+  replace?: boolean;
+}
+
+export interface JobRecord {
+  jobId: string;
+  nodeId: string;
+  workflowId: string;
+  status: string;
+}
+
+export interface HttpOptions {
+  /** Empty for the page's own origin, which signs in with its cookie. */
+  baseUrl?: string;
+  token?: string;
+  fetch?: typeof fetch;
+}
+
+export type Http = ReturnType<typeof createHttp>;
+
+async function problem(response: Response): Promise<EaselError> {
+  const text = await response.text();
+  if (!/json/.test(response.headers.get("content-type") ?? "")) {
+    return new EaselError(response.status, "HTTP_ERROR", `The server answered ${response.status}. Try again in a moment.`);
+  }
+  const body = JSON.parse(text) as { code?: string; detail?: string; title?: string };
+  const detail = body.detail ?? body.title ?? `The server answered ${response.status}.`;
+  return new EaselError(response.status, body.code ?? "HTTP_ERROR", detail);
+}
+
+function createCall({ baseUrl = "", token, fetch: send = globalThis.fetch.bind(globalThis) }: HttpOptions) {
+  return async function call(method: string, path: string, body?: unknown, key?: string): Promise<unknown> {
+    const headers = new Headers({ Accept: "application/json" });
+    if (body !== undefined) headers.set("Content-Type", "application/json");
+    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+    if (key !== undefined) headers.set("Idempotency-Key", key);
+    const init: RequestInit = { method, headers, credentials: "same-origin" };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    const response = await send(baseUrl + path, init).catch((cause: unknown) => {
+      const unreachable = new EaselError(0, "UNREACHABLE", "Easel cannot be reached. Check that it is running, then try again.");
+      unreachable.cause = cause;
+      throw unreachable;
+    });
+    if (!response.ok) throw await problem(response);
+    const text = await response.text();
+    return text === "" ? undefined : (JSON.parse(text) as unknown);
+  };
+}
+
+export function createHttp(options: HttpOptions = {}) {
+  const call = createCall(options);
+  const workflow = (id: string): string => `/api/workflows/${encodeURIComponent(id)}`;
+  const run = (jobId: string): string => `/api/runs/${encodeURIComponent(jobId)}`;
+  return {
+    me: () => call("GET", "/api/me") as Promise<Me>,
+    updateMe: (change: Partial<Pick<Me, "name" | "color">>) => call("PATCH", "/api/me", change) as Promise<Me>,
+    logout: () => call("POST", "/api/logout"),
+
+    listWorkflows: (cursor?: string) =>
+      call("GET", `/api/workflows?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`) as Promise<
+        Page<WorkflowSummary>
+      >,
+    getWorkflow: (id: string) => call("GET", workflow(id)) as Promise<Workflow>,
+    createWorkflow: (body: Record<string, unknown> & { name: string }, key?: string) =>
+      call("POST", "/api/workflows", body, key) as Promise<Workflow>,
+    renameWorkflow: (id: string, name: string) => call("PATCH", workflow(id), { name }) as Promise<Workflow>,
+    deleteWorkflow: (id: string) => call("DELETE", workflow(id)),
+    restoreWorkflow: (id: string) => call("POST", `${workflow(id)}/restore`),
+
+    startRun: (body: StartRun, key?: string) => call("POST", "/api/runs", body, key) as Promise<JobRecord>,
+    cancelRun: (jobId: string) => call("POST", `${run(jobId)}/cancel`) as Promise<JobRecord>,
+    retryRun: (jobId: string) => call("POST", `${run(jobId)}/retry`) as Promise<JobRecord>,
+  };
+}
+
+/** The room's socket address beside the page, or beside `baseUrl`. */
+export function roomUrl(workflowId: string, baseUrl: string): string {
+  const url = new URL(`/ws/workflows/${encodeURIComponent(workflowId)}`, baseUrl);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

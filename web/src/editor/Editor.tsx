@@ -1,0 +1,62 @@
+import { ReactFlowProvider } from "@xyflow/react";
+import { useCallback, useEffect, useState } from "react";
+import { EaselError, type PushError } from "../client";
+import { CanvasContext, useEasel } from "../react";
+import { http } from "../session";
+import { SignIn } from "../SignIn";
+import { Loading } from "../ui/Loading";
+import { say } from "../ui/toasts";
+import { Closed } from "./Closed";
+import { Stage } from "./Stage";
+import { TopBar } from "./TopBar";
+import { WorkflowIdContext } from "./workflowId";
+
+const FORBIDDEN = 4503; // before the first snapshot it says no more than "not here": nobody loses what they never had
+const DELETED = 4504;
+const HIDDEN = new Set([403, 404]);
+
+export function Editor({ workflowId }: { workflowId: string }) {
+  const onReject = useCallback((error: PushError) => {
+    say(`Your last change was not saved and has been taken back. ${error.detail}`, { tone: "bad" });
+  }, []);
+  const onNotice = useCallback((_code: string, detail: string) => {
+    if (detail !== "") say(detail);
+  }, []);
+  const easel = useEasel(workflowId, { onReject, onNotice });
+  const { connection, closeCode, isLoaded } = easel;
+  const refusal = useRefusal(workflowId, connection === "connecting" && closeCode !== null);
+  const name = easel.document.workflow.name;
+
+  useEffect(() => {
+    document.title = name ? `${name} · Easel` : "Easel";
+  }, [name]);
+
+  if (connection === "signed-out" || refusal?.status === 401) return <SignIn />;
+  if (refusal !== null && HIDDEN.has(refusal.status)) return <Closed code={DELETED} />;
+  if (connection === "stopped") return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
+  return (
+    <WorkflowIdContext value={workflowId}>
+      <CanvasContext value={easel.canvas}>
+        <ReactFlowProvider>
+          <div className="editor">
+            {isLoaded ? <Stage easel={easel} /> : <Loading label={closeCode === null ? "Opening the canvas" : "Waiting for Easel"} />}
+            {isLoaded && <TopBar />}
+          </div>
+        </ReactFlowProvider>
+      </CanvasContext>
+    </WorkflowIdContext>
+  );
+}
+
+/** A socket that is refused at the door gives no reason, so the reason is asked for over HTTP. */
+function useRefusal(workflowId: string, isRefused: boolean): EaselError | null {
+  const [refusal, setRefusal] = useState<EaselError | null>(null);
+  useEffect(() => {
+    if (!isRefused) return;
+    http.getWorkflow(workflowId).then(
+      () => setRefusal(null),
+      (reason: unknown) => setRefusal(reason instanceof EaselError ? reason : null),
+    );
+  }, [workflowId, isRefused]);
+  return refusal;
+}

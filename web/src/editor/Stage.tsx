@@ -1,0 +1,122 @@
+import {
+  Background,
+  BackgroundVariant,
+  Controls,
+  MiniMap,
+  ReactFlow,
+  SelectionMode,
+  useReactFlow,
+  type Node,
+} from "@xyflow/react";
+import { useMemo, useState, type MouseEvent, type PointerEvent } from "react";
+import type { XY } from "../client";
+import { readPicture } from "../nodes/picture";
+import { nodeTypesFor } from "../nodes/registry";
+import { useMayEdit, type useEasel } from "../react";
+import { Cursors } from "./Cursors";
+import { EmptyCanvas } from "./EmptyCanvas";
+import { Lightbox } from "./Lightbox";
+import { PeerSelections } from "./PeerSelections";
+import { RunAnnouncer } from "./RunAnnouncer";
+import { ShortcutSheet } from "./ShortcutSheet";
+import { Tools } from "./Tools";
+import { useShortcuts } from "./useShortcuts";
+
+const FIT = {
+  padding: { top: "88px", bottom: "88px", x: "64px" } as const, // clear of the bars
+  maxZoom: 1,
+  duration: 240,
+};
+const CARD = { width: 280, height: 190 }; // an image node before its first picture
+const EDGE_OPTIONS = { interactionWidth: 24 };
+
+function minimapColor(node: Node): string {
+  const { status } = readPicture(node.data);
+  if (node.type === "group") return "var(--surface-3)";
+  if (status === "pending" || status === "running") return "var(--accent)";
+  if (status === "error") return "var(--bad)";
+  if (status === "completed") return "var(--good)";
+  return "var(--line-strong)";
+}
+
+export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
+  const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onDelete } = easel;
+  const mayEdit = useMayEdit();
+  const flow = useReactFlow();
+  const [hadNodes] = useState(nodes.length > 0); // fitting later would tear the first new node from under the pointer
+  const [isHelpOpen, setHelpOpen] = useState(false);
+
+  const types = [...new Set(nodes.map((node) => node.type ?? "default"))].sort().join("\n");
+  const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);
+
+  const addAt = ({ x, y }: XY): void => {
+    const at = flow.screenToFlowPosition({ x, y });
+    const position = { x: Math.round(at.x - CARD.width / 2), y: Math.round(at.y - CARD.height / 2) };
+    const id = canvas.addNode({ type: "image_generation", position, data: { prompt: "" } });
+    canvas.select([id]);
+  };
+  const addInMiddle = (): void => {
+    const jitter = 24 * (nodes.length % 5); // several in a row do not cover one another
+    addAt({ x: window.innerWidth / 2 + jitter, y: window.innerHeight / 2 + jitter });
+  };
+  const fit = (): void => void flow.fitView(FIT);
+  const onDoubleClick = (event: MouseEvent): void => {
+    const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
+    if (mayEdit && isPane) addAt({ x: event.clientX, y: event.clientY });
+  };
+  const onPointerMove = ({ clientX, clientY }: PointerEvent): void => {
+    const { x, y } = flow.screenToFlowPosition({ x: clientX, y: clientY }, { snapToGrid: false });
+    canvas.room.setPresence({ cursor: { x: Math.round(x), y: Math.round(y) } });
+  };
+  useShortcuts({
+    "add-image": mayEdit ? addInMiddle : undefined,
+    "fit-view": fit,
+    "select-all": () => canvas.select(nodes.map((node) => node.id)),
+    help: () => setHelpOpen(true),
+  });
+
+  return (
+    <>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={nodeTypes}
+        onNodesChange={onNodesChange}
+        onEdgesChange={onEdgesChange}
+        onConnect={onConnect}
+        onDelete={onDelete}
+        onDoubleClick={onDoubleClick}
+        onPointerMove={onPointerMove}
+        onPointerLeave={() => canvas.room.setPresence({ cursor: null })}
+        isValidConnection={({ source, target }) => source !== target}
+        nodesDraggable={mayEdit}
+        nodesConnectable={mayEdit}
+        edgesReconnectable={false}
+        deleteKeyCode={mayEdit ? ["Delete", "Backspace"] : null}
+        selectionMode={SelectionMode.Partial}
+        panOnScroll
+        zoomOnDoubleClick={false}
+        minZoom={0.05}
+        maxZoom={3}
+        fitView={hadNodes}
+        fitViewOptions={FIT}
+        colorMode="system"
+        defaultEdgeOptions={EDGE_OPTIONS}
+        aria-label="Canvas"
+      >
+        <Background variant={BackgroundVariant.Dots} gap={20} size={1.5} />
+        <Controls showInteractive={false} showFitView={false} position="bottom-left" />
+        {nodes.length > 0 && (
+          <MiniMap pannable zoomable nodeColor={minimapColor} nodeBorderRadius={12} ariaLabel="Overview of the canvas" />
+        )}
+        <PeerSelections />
+        <Cursors />
+      </ReactFlow>
+      {nodes.length === 0 && <EmptyCanvas onAdd={addInMiddle} />}
+      <Tools onAdd={addInMiddle} onFit={fit} onHelp={() => setHelpOpen(true)} />
+      <Lightbox />
+      <RunAnnouncer />
+      {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}
+    </>
+  );
+}

@@ -1,0 +1,23 @@
+import { useMayEdit } from "../react";
+import { Button } from "../ui/Button";
+
+interface ToolsProps {
+  onAdd: () => void;
+  onFit: () => void;
+  onHelp: () => void;
+}
+
+export function Tools({ onAdd, onFit, onHelp }: ToolsProps) {
+  const mayEdit = useMayEdit();
+  return (
+    <div className="bar bar--tools" role="toolbar" aria-label="Tools">
+      {mayEdit && (
+        <Button look="primary" icon="plus" title="Add an image node (I)" onClick={onAdd}>
+          Image
+        </Button>
+      )}
+      <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={onFit} />
+      <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={onHelp} />
+    </div>
+  );
+}

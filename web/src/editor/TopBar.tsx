@@ -1,0 +1,40 @@
+import { useCanvas, useCanvasState, useMayEdit } from "../react";
+import { followLink } from "../route";
+import { Button } from "../ui/Button";
+import { EditableText } from "../ui/EditableText";
+import { Icon } from "../ui/Icon";
+import { say, sayError } from "../ui/toasts";
+import { ConnectionPill } from "./ConnectionPill";
+import { People } from "./People";
+
+function copyLink(): void {
+  navigator.clipboard.writeText(window.location.href).then(() => say("Link copied. It opens for people who have access."), sayError);
+}
+
+export function TopBar() {
+  const canvas = useCanvas();
+  const mayEdit = useMayEdit();
+  const name = useCanvasState((state) => state.room.document.workflow.name ?? "");
+  const rename = (next: string): void => void canvas.room.push([{ op: "workflow", set: { "/name": next } }]);
+  return (
+    <>
+      <div className="bar bar--left">
+        <a className="button button--ghost button--icon" href="/" aria-label="All canvases" title="All canvases" onClick={followLink}>
+          <Icon name="back" />
+        </a>
+        <EditableText label="Canvas name" value={name} readOnly={!mayEdit} onCommit={rename} />
+        {!mayEdit && (
+          <span className="pill" title="You can look around and see others work, but not change anything.">
+            <Icon name="eye" />
+            View only
+          </span>
+        )}
+      </div>
+      <div className="bar bar--right">
+        <ConnectionPill />
+        <People />
+        <Button look="ghost" icon="link" aria-label="Copy link" onClick={copyLink} />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,36 @@
+/** Every shortcut of the canvas. The registry feeds the keys and the `?` sheet; those without an `act` are React Flow's. */
+export type Act = "add-image" | "fit-view" | "help" | "select-all";
+
+export interface Shortcut {
+  keys: string;
+  label: string;
+  act?: Act;
+  isEdit?: boolean;
+}
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { keys: "I", label: "Add an image node", act: "add-image", isEdit: true },
+  { keys: "Double click", label: "Add an image node here", isEdit: true },
+  { keys: "Ctrl Enter", label: "Generate, while writing a prompt", isEdit: true },
+  { keys: "Delete", label: "Delete what is selected", isEdit: true },
+  { keys: "Arrow keys", label: "Move the selected nodes", isEdit: true },
+  { keys: "Ctrl A", label: "Select everything", act: "select-all" },
+  { keys: "Shift drag", label: "Select with a box" },
+  { keys: "Space drag", label: "Move around" },
+  { keys: "Ctrl wheel", label: "Zoom" },
+  { keys: ".", label: "Fit everything in view", act: "fit-view" },
+  { keys: "?", label: "Show this list", act: "help" },
+];
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("input, textarea, select, dialog, [contenteditable]") !== null;
+}
+
+/** What a key press asks for on the canvas, if anything. */
+export function actOf(event: KeyboardEvent): Act | undefined {
+  if (isTyping(event.target)) return undefined;
+  const hasModifier = event.ctrlKey || event.metaKey;
+  if (event.altKey) return undefined;
+  const pressed = (hasModifier ? "Ctrl " : "") + (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+  return SHORTCUTS.find((shortcut) => shortcut.keys === pressed)?.act;
+}

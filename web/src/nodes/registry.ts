@@ -1,0 +1,12 @@
+import type { NodeTypes } from "@xyflow/react";
+import { GenericNode } from "./GenericNode";
+import { GroupNode } from "./GroupNode";
+import { ImageNode } from "./ImageNode";
+
+const KNOWN: NodeTypes = { image_generation: ImageNode, group: GroupNode };
+
+/** A card for each type in the document; React Flow's own `default`, `input` and `output` get ours too. */
+export function nodeTypesFor(types: Iterable<string>): NodeTypes {
+  const generic = Object.fromEntries(["default", "input", "output", ...types].map((type) => [type, GenericNode]));
+  return { ...generic, ...KNOWN };
+}

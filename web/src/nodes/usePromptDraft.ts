@@ -1,0 +1,51 @@
+import { useEffect, useRef, useState } from "react";
+import { useCanvas } from "../react";
+
+const REST_MS = 400; // a pause between words, not between letters
+
+/** The prompt as it is being typed: shown at once, sent when the hand rests, deaf to others while it has the focus. */
+export function usePromptDraft(nodeId: string, stored: string) {
+  const canvas = useCanvas();
+  const [draft, setDraft] = useState<string | null>(null);
+  const latest = useRef({ draft, stored });
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+
+  useEffect(() => {
+    latest.current = { draft, stored };
+  });
+
+  /** Sends what is still unsent and answers the prompt as it now stands. */
+  const flush = (): string => {
+    clearTimeout(timer.current);
+    const { draft: typed, stored: known } = latest.current;
+    if (typed === null || typed === known) return known;
+    latest.current.stored = typed;
+    void canvas.setNode(nodeId, { "/data/prompt": typed });
+    return typed;
+  };
+  const flushLatest = useRef(flush);
+  useEffect(() => {
+    flushLatest.current = flush;
+  });
+  useEffect(() => () => void flushLatest.current(), []);
+
+  return {
+    text: draft ?? stored,
+    flush,
+    onFocus: () => {
+      setDraft(stored);
+      canvas.room.setPresence({ editing: nodeId });
+    },
+    onChange: (text: string) => {
+      setDraft(text);
+      latest.current.draft = text;
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => flushLatest.current(), REST_MS);
+    },
+    onBlur: () => {
+      flush();
+      setDraft(null);
+      canvas.room.setPresence({ editing: null });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { createContext, use } from "react";
+import { useStore } from "zustand";
+import type { Run } from "../client";
+import type { Canvas, CanvasState } from "./canvas";
+
+export const CanvasContext = createContext<Canvas | null>(null);
+
+export function useCanvas(): Canvas {
+  const canvas = use(CanvasContext);
+  if (canvas === null) throw new Error("useCanvas needs a <CanvasContext> above it.");
+  return canvas;
+}
+
+export function useCanvasState<T>(select: (state: CanvasState) => T): T {
+  return useStore(useCanvas().store, select);
+}
+
+export function useRun(nodeId: string): Run | undefined {
+  return useCanvasState((state) => state.room.runs[nodeId]);
+}
+
+export function useMayEdit(): boolean {
+  return useCanvasState((state) => state.room.role === "owner" || state.room.role === "editor");
+}

@@ -1,0 +1,69 @@
+import type { Edge, Node } from "@xyflow/react";
+import type { EdgeRecord, NodeRecord, Peers, XY } from "../client";
+
+/** What a shown node was made from; as long as both parts are the same objects, so is the node. */
+interface Source {
+  record: NodeRecord;
+  drag: XY | undefined;
+}
+
+export type Sources = Map<string, Source>;
+
+/** Where the others are holding nodes right now. */
+export function dragsOf(peers: Peers): Record<string, XY> {
+  return Object.assign({}, ...Object.values(peers).map((peer) => peer.drag ?? {})) as Record<string, XY>;
+}
+
+/**
+ * Lays the document under what only this screen knows. `measured` must survive: without it React Flow hides the node
+ * until it is measured again, and its edges with it.
+ */
+export function mergeNodes(
+  records: readonly NodeRecord[],
+  shown: Node[],
+  sources: Sources,
+  drags: Record<string, XY>,
+  held: ReadonlySet<string>,
+): Node[] {
+  const byId = new Map(shown.map((node) => [node.id, node]));
+  const next = records.map((record) => {
+    const current = byId.get(record.id);
+    const isHeld = held.has(record.id);
+    const drag = isHeld ? undefined : drags[record.id];
+    const source = sources.get(record.id);
+    if (current !== undefined && source?.record === record && source.drag === drag) return current;
+    sources.set(record.id, { record, drag });
+    return overlaid(record, current, drag, isHeld);
+  });
+  if (sources.size > next.length) forget(sources, next);
+  return isSameList(shown, next) ? shown : next;
+}
+
+function overlaid(record: NodeRecord, current: Node | undefined, drag: XY | undefined, isHeld: boolean): Node {
+  const node = { ...record, position: drag ?? record.position } as Node;
+  if (record.parentId == null) delete node.parentId;
+  if (current === undefined) return node;
+  const { selected, measured, dragging, resizing } = current;
+  Object.assign(node, { selected, measured, dragging, resizing });
+  return isHeld ? { ...node, position: current.position, width: current.width, height: current.height } : node;
+}
+
+function forget(sources: Sources, nodes: readonly Node[]): void {
+  const present = new Set(nodes.map((node) => node.id));
+  for (const id of sources.keys()) if (!present.has(id)) sources.delete(id);
+}
+
+export function mergeEdges(records: readonly EdgeRecord[], shown: Edge[], sources: Map<string, EdgeRecord>): Edge[] {
+  const byId = new Map(shown.map((edge) => [edge.id, edge]));
+  const next = records.map((record) => {
+    const current = byId.get(record.id);
+    if (current !== undefined && sources.get(record.id) === record) return current;
+    sources.set(record.id, record);
+    return { ...record, selected: current?.selected };
+  });
+  return isSameList(shown, next) ? shown : next;
+}
+
+function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}

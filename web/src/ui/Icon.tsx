@@ -1,0 +1,30 @@
+const PATHS = {
+  back: "M15 5l-7 7 7 7",
+  plus: "M12 5v14M5 12h14",
+  image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01",
+  frame: "M4 9V5h4M20 9V5h-4M4 15v4h4M20 15v4h-4",
+  link: "M10 14a4 4 0 005.7 0l3-3a4 4 0 00-5.7-5.7l-1 1M14 10a4 4 0 00-5.7 0l-3 3a4 4 0 005.7 5.7l1-1",
+  keyboard: "M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
+  close: "M6 6l12 12M18 6L6 18",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  pencil: "M4 20l1-4L16 5l3 3L8 19z",
+  upload: "M12 16V5M7 10l5-5 5 5M5 19h14",
+  sparkle: "M12 4l1.8 5.2L19 11l-5.2 1.8L12 18l-1.8-5.2L5 11l5.2-1.8z",
+  retry: "M20 11a8 8 0 10-2.3 5.7M20 5v6h-6",
+  stop: "M7 7h10v10H7z",
+  eye: "M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6zM12 9.5a2.5 2.5 0 100 5 2.5 2.5 0 000-5z",
+  previous: "M14 6l-6 6 6 6",
+  next: "M10 6l6 6-6 6",
+  box: "M5 5h14v14H5z",
+  alert: "M12 8v5M12 16.5h.01M12 3l9.5 17h-19z",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
