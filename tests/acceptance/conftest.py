@@ -1,0 +1,106 @@
+"""Easel as its users have it: `easel up` in an empty folder, nothing of it mocked."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.embedded.datadir import State, read_state
+
+ADMIN_TOKEN = "acceptance-tests-admin-token"
+_READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
+
+
+class RunningEasel:
+    """One `easel up`. Its output is kept in `said`."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data = data
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
+        own = {
+            "EASEL_DATA_DIR": str(data),
+            "EASEL_PORT": "0",
+            "EASEL_ADMIN_TOKEN": ADMIN_TOKEN,
+            "EASEL_LEASE_SECONDS": "2",
+        }
+        self._environment = kept | own | settings
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "up"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.said: list[str] = []
+        watchdog = threading.Timer(60, self.process.kill)
+        watchdog.start()
+        for line in self.process.stdout:
+            self.said.append(line)
+            if (ready := _READY.fullmatch(line)) is not None:
+                break
+        watchdog.cancel()
+        assert ready is not None, "".join(self.said)
+        self.url, self.login_url = ready["url"], line.removeprefix("Easel is ready: ").strip()
+        self._heard = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._heard:
+                self.said.append(line)
+                self._heard.notify_all()
+
+    def wait_for(self, text: str, *, after: int) -> None:
+        """Until a line holds `text`; `after`: how many lines to pass over."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: any(text in line for line in self.said[after:]), timeout=30), text
+
+    def state(self) -> State:
+        state = read_state(self.data)
+        assert state is not None
+        return state
+
+    def run(self, *arguments: str) -> str:
+        """Another `easel` command beside it; answers what it prints."""
+        command = [sys.executable, "-m", "app.cli", *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.strip()
+
+    def client(self, token: str = ADMIN_TOKEN) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def easel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEasel]:
+    """One for all tests that leave it as they found it."""
+    running = RunningEasel(tmp_path_factory.mktemp("easel"))
+    yield running
+    running.stop()
+    assert "Traceback" not in "".join(running.said)
+
+
+@pytest.fixture
+def own_easel(tmp_path: Path) -> Iterator[RunningEasel]:
+    """One that the test may hurt."""
+    running = RunningEasel(tmp_path / "data")
+    yield running
+    running.stop()
