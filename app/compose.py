@@ -1,6 +1,7 @@
 """The composition root: settings in, what a process works with out. Opens from the ground up, closes in reverse."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from app.auth.callers import Callers
 from app.migrate import check_schema
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
-from canvas.store.postgres import Pool, PostgresStore
+from canvas.store.postgres import Connection, Pool, PostgresStore
 from canvas.store.workflows import Workflows
 from jobs.events import Events
 from jobs.images.decode import Limits
@@ -67,7 +68,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await stack.enter_async_context(_open_database(settings))
         redis = await stack.enter_async_context(_open_redis(settings))
         relay = await stack.enter_async_context(open_relay(redis))
-        pictures = await stack.enter_async_context(PictureWorkers(limits=_limits(settings)))
+        pictures = await stack.enter_async_context(PictureWorkers(os.cpu_count() or 1, _limits(settings)))
         picture_url = PictureUrl(settings.cdn_url or "")
         previews = RedisPreviews(redis)
         registry = Registry([LocalProvider(pictures, pace_s=settings.local_pace_seconds)])
@@ -102,7 +103,9 @@ async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
     url = database_url(settings)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            pool = await asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, command_timeout=30)
+            pool = await asyncpg.create_pool(
+                url, min_size=1, max_size=POOL_SIZE, command_timeout=30, reset=_leave_as_is
+            )
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         shown = masked("EASEL_DATABASE_URL", url)
         raise SettingsError(f"PostgreSQL cannot be reached at {shown} ({_reason(error)}).") from error
@@ -134,6 +137,10 @@ def database_url(settings: Settings) -> str:
     if settings.database_url is None:
         raise SettingsError("EASEL_DATABASE_URL is not set. `easel up` brings its own; other commands need it.")
     return settings.database_url
+
+
+async def _leave_as_is(_: Connection) -> None:
+    """Instead of a round trip at each release: nothing of ours outlives its transaction."""
 
 
 def _limits(settings: Settings) -> Limits:

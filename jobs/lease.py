@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
 
+CANCEL_AGAIN_S = 0.5
+
 
 class Guard:
     """The first watcher to fail stops the body, and its error is what comes out. Watchers end with the body.
@@ -42,9 +44,11 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_over = True
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        while going := [watcher for watcher in self._watchers if not watcher.done()]:
+            for watcher in going:
+                watcher.cancel()
+            # Once is not always enough: a connection that breaks in the same moment is reported in its place.
+            await asyncio.wait(going, timeout=CANCEL_AGAIN_S)
         if self._reason is None:
             return
         # Somebody else's cancellation, if there is one besides ours, goes first.

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+import structlog
+
+from canvas.errors import Unavailable
 from canvas.relay.port import Relay, RunsHint
 from jobs.providers.port import Progress
 from jobs.run import Frame, Run
@@ -14,6 +17,7 @@ FRAME_EVERY_S = 0.1  # ten steps a second look continuous
 STORE_EVERY_S = 0.5  # CONTRACT §6: at most twice a second
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 class Previews(Protocol):
@@ -55,7 +59,10 @@ class Reporter:
         self._preview_number = 0
 
         async def keep(progress: Progress) -> None:
-            await store(run, progress)
+            try:
+                await store(run, progress)
+            except Unavailable:  # a step is not worth a generation; the heartbeat knows when it is serious
+                log.warning("progress.not_stored", percent=progress.percent)
 
         self.show: Pace[Progress] = Pace(FRAME_EVERY_S, self._show)
         self.store: Pace[Progress] = Pace(STORE_EVERY_S, keep)

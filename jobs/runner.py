@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from canvas.errors import Unavailable
+from canvas.errors import EaselError, Unavailable
 from canvas.relay.port import CancelHint, Hint, Relay
 from jobs.errors import Cancelled, JobError, LeaseLost, ProviderFailed, StorageFailed
 from jobs.images.decode import Facts
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 LEASE_S = 15.0
 DEADLINE_S = 30 * 60.0  # the slowest provider's queue; past it nobody is waiting any more
 MAX_CLAIMS = 20  # a run that takes its worker down with it must not take down every worker for ever
-STORE_DELAYS_S = (0.2, 0.5, 1.0, 2.0)  # between five tries, while the lease is held
+STORE_DELAYS_S = (0.2, 0.5, 1.0, 2.0)  # between five tries; together well within a lease
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -88,16 +89,17 @@ class Runner:
         log.info("run.claimed", attempt=run.attempt, fence=run.fence, takeover=claim.is_takeover)
         try:
             pictures = await self._make(claim)
-            await self._store.complete(run, pictures)
+            await self._patiently(lambda: self._store.complete(run, pictures), Unavailable)
             log.info("run.completed", pictures=len(pictures))
         except asyncio.CancelledError:  # the process stops
             await self._store.release(run)
             raise
         except Cancelled:
-            await self._store.end_cancelled(run)
+            await self._patiently(lambda: self._store.end_cancelled(run), Unavailable)
             log.info("run.cancelled")
         except JobError as error:
-            await self._store.fail(run, Failure.of(error))
+            failure = Failure.of(error)
+            await self._patiently(lambda: self._store.fail(run, failure), Unavailable)
             log.info("run.failed", code=error.code, detail=error.detail)
         except (LeaseLost, Unavailable):
             raise
@@ -190,19 +192,21 @@ class Runner:
             height_px=facts.height_px,
         )
         kept = {variant.kind: _variant_object(run, number, variant) for variant in variants}
-        await self._put(original, content)
-        for variant in variants:
-            await self._put(kept[variant.kind], variant.content)
+        contents = [(original, content), *((kept[variant.kind], variant.content) for variant in variants)]
+        for stored, its_content in contents:
+            put = partial(self._objects.put, stored.key, its_content, stored.content_type)
+            await self._patiently(put, StorageFailed)
         return KeptPicture(original, kept, picture.seed)
 
-    async def _put(self, kept: KeptObject, content: bytes) -> None:
+    async def _patiently(self, act: Callable[[], Awaitable[None]], passing: type[EaselError]) -> None:
+        """Five tries, for what may be repeated (JB17): a picture that was made must not be lost to a hiccup."""
         for delay_s in STORE_DELAYS_S:
             try:
-                return await self._objects.put(kept.key, content, kept.content_type)
-            except StorageFailed as error:
-                log.warning("object.put_failed", key=kept.key, reason=repr(error.__cause__))
+                return await act()
+            except passing as error:
+                log.warning("run.tries_again", reason=error.detail, cause=repr(error.__cause__))
             await self._sleep(delay_s)
-        return await self._objects.put(kept.key, content, kept.content_type)
+        return await act()
 
 
 def _variant_object(run: Run, number: int, variant: Variant) -> KeptObject:

@@ -7,7 +7,8 @@ import structlog
 
 from app.settings import Settings
 
-_NOISY = ("uvicorn", "uvicorn.error", "arq", "asyncio", "alembic")
+# What these say of a database that is away, with a trace each time, we say in a line of our own.
+_QUIET = ("asyncpg.pool",)
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -34,5 +35,5 @@ def set_up_logs(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -207,7 +207,7 @@ CREATE TABLE objects (
 CREATE TABLE renders (
   id            text PRIMARY KEY,
   account_id    text NOT NULL REFERENCES accounts,
-  run_id        text NOT NULL REFERENCES runs,
+  run_id        text NOT NULL,  -- no reference: a picture outlives its run and its workflow
   picture       integer NOT NULL,
   workflow_id   text NOT NULL,
   node_id       text NOT NULL,
@@ -225,6 +225,7 @@ CREATE TABLE renders (
 );
 CREATE INDEX renders_account ON renders (account_id, created_at DESC, id DESC);
 CREATE INDEX renders_workflow ON renders (workflow_id, created_at DESC, id DESC);
+CREATE INDEX renders_object ON renders (object_key);
 
 CREATE TABLE render_variants (
   render_id     text NOT NULL REFERENCES renders ON DELETE CASCADE,
@@ -235,6 +236,7 @@ CREATE TABLE render_variants (
   content_type  text NOT NULL,
   PRIMARY KEY (render_id, kind)
 );
+CREATE INDEX render_variants_object ON render_variants (object_key);
 
 CREATE TABLE idempotency_keys (
   account_id  text NOT NULL REFERENCES accounts ON DELETE CASCADE,

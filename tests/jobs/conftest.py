@@ -12,41 +12,28 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from app.migrate import migrate
 from canvas.ids import new_id
 from canvas.store.postgres import Pool
 from tests.jobs.world import World, open_world
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
-    """A migrated database for this test process."""
-    server, name = os.environ["EASEL_TEST_DATABASE_URL"], new_id("easel_jobs")
+    """Not the one that all other tests share: these look at every run there is, and begin with none."""
+    server, name = os.environ["EASEL_TEST_DATABASE_URL"], new_id("jobs")
     url = urlunsplit(urlsplit(server)._replace(path="/" + name))
-    asyncio.run(_in(server, f"CREATE DATABASE {name}"))
-    asyncio.run(_migrated(url))
+    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+    asyncio.run(migrate(url))
     yield url
-    asyncio.run(_in(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Pool]:
-    await _in(database_url, "TRUNCATE accounts, workflows CASCADE")
+    await _execute(database_url, "TRUNCATE accounts, workflows CASCADE")
     async with asyncpg.create_pool(database_url, min_size=1, max_size=12) as pool:
         yield pool
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Redis]:
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    client = Redis.from_url(os.environ["EASEL_TEST_REDIS_URL"], db=int(worker) + 1)
-    await client.flushdb()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -54,15 +41,7 @@ async def world(database: Pool, redis: Redis, tmp_path: Path) -> World:
     return await open_world(database, redis, tmp_path / "objects")
 
 
-async def _migrated(url: str) -> None:
-    import importlib
-
-    module = importlib.import_module("migrations.versions.0001_first_light")
-    for statements in (module.ACCOUNTS, module.WORKFLOWS, module.RUNS, module.PICTURES):
-        await _in(url, statements)
-
-
-async def _in(url: str, statement: str) -> None:
+async def _execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 
 import pytest
 
+from jobs import lease
 from jobs.lease import Guard
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +58,21 @@ async def test_watchers_end_with_the_body() -> None:
         await asyncio.sleep(0)
 
     assert ended.is_set()
+
+
+async def test_a_watcher_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "CANCEL_AGAIN_S", 0.01)
+    started = asyncio.Event()
+
+    async def lose_a_connection_when_cancelled() -> None:
+        started.set()
+        with suppress(asyncio.CancelledError):
+            await wait_for_ever()
+        await wait_for_ever()
+
+    async with Guard() as guard:
+        guard.beside(lose_a_connection_when_cancelled())
+        await started.wait()
 
 
 async def test_the_bodys_own_error_goes_before_a_watchers() -> None:

@@ -5,10 +5,11 @@ import hashlib
 
 import pytest
 
+from canvas.errors import Unavailable
 from canvas.relay.port import RunsHint
 from jobs.errors import LeaseLost, ProviderFailed
 from jobs.providers.port import Picture, Progress, PromptSpec, Report
-from jobs.run import Failure
+from jobs.run import Failure, Run
 from jobs.runner import MAX_CLAIMS
 from tests.jobs.world import World, draw
 
@@ -286,6 +287,52 @@ async def test_a_worker_that_is_stopped_gives_its_lease_back(world: World) -> No
     await world.runner("w2").carry(record.job_id)
 
     assert (await world.runs.get(record.job_id)).status == "completed"
+
+
+async def test_a_worker_that_cannot_reach_the_database_for_a_lease_has_lost_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JB6"""
+
+    async def be_away(run: Run, lease_s: float) -> bool:
+        raise Unavailable("The database cannot be reached right now.")
+
+    world.provider.script = world.provider.wait_and_draw
+    monkeypatch.setattr(world.store, "heartbeat", be_away)
+    record = await world.start()
+
+    await world.runner(lease_s=0.05).carry(record.job_id)
+
+    assert world.provider.was_cancelled
+    assert (await world.runs.get(record.job_id)).status == "running"
+
+
+async def test_a_database_that_goes_away_at_the_end_leaves_the_run_to_the_next_worker(world: World) -> None:
+    """JB6, JB7"""
+    world.provider.script = world.provider.wait_and_draw
+    record = await world.start()
+    carried = asyncio.create_task(world.runner("w1").carry(record.job_id))
+    await world.provider.started.wait()
+    holder = await world.database.acquire()
+    await holder.execute("BEGIN; SELECT FROM workflows WHERE id = 'wf' FOR UPDATE")
+    world.provider.go_on.set()
+    while not carried.done():  # each time the worker stands at the workflow's lock, about to complete
+        await world.database.execute(_BREAK_CONNECTIONS)
+    await carried
+    await holder.execute("ROLLBACK")
+    await world.database.release(holder)
+    assert (await world.runs.get(record.job_id)).status == "running"
+    await world.let_lease_run_out(record.job_id)
+
+    await world.runner("w2").carry(record.job_id)
+
+    assert (await world.runs.get(record.job_id)).status == "completed"
+    assert (await world.count("renders"), len(world.files())) == (1, 4)
+
+
+_BREAK_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 async def test_a_running_run_is_cancelled_through_its_worker(world: World) -> None:
