@@ -1,10 +1,12 @@
-"""Which account PostgreSQL runs under. It refuses root, so root lends it the uid of nobody.
+"""Which account PostgreSQL runs under. It refuses root, and a uid that has no name (a container's, often): both lend it
+the uid of nobody.
 
-Two ways, both from util-linux, neither of which makes a user or opens a folder: a user namespace in which root's files
-belong to nobody; where a container forbids that, the uid itself with the right to pass through folders.
+Two ways for root, both from util-linux, neither of which makes a user or opens a folder: a user namespace in which
+root's files belong to nobody; where a container forbids that, the uid itself with the right to pass through folders.
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +39,7 @@ SETUID = Account(
 
 def choose_account(program: Path) -> Account:
     if os.geteuid() != 0:
-        return Account((), owner=os.geteuid())
+        return _of_user(program)
     for account in (NAMESPACE, SETUID):
         if _can_run(account, program):
             return account
@@ -45,6 +47,21 @@ def choose_account(program: Path) -> Account:
         "PostgreSQL does not run as root, and neither unshare nor setpriv may lend it another uid here: "
         "run Easel as an ordinary user, or set EASEL_DATABASE_URL."
     )
+
+
+def _of_user(program: Path) -> Account:
+    uid = os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        unnamed = Account(NAMESPACE.prefix, owner=uid)
+        if _can_run(unnamed, program):
+            return unnamed
+        raise StartError(
+            f"PostgreSQL needs to know the name of user {uid}, and unshare may not lend it another one here: "
+            "give the user a name in /etc/passwd, or set EASEL_DATABASE_URL."
+        ) from None
+    return Account((), owner=uid)
 
 
 def give_to(account: Account, folder: Path) -> None:

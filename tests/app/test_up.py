@@ -32,7 +32,9 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
 class RunningEasel:
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.process = subprocess.Popen(COMMAND, env=environment(data), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process = subprocess.Popen(
+            COMMAND, env=environment(data), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         self.said: list[str] = []
         watchdog = threading.Timer(60, self.process.terminate)  # or a failed start would be waited for without end
         watchdog.start()
