@@ -5,7 +5,7 @@ A record is a plain dict and is never changed in place: a change puts a new dict
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -39,6 +39,8 @@ class Graph:
         self.edges: dict[str, Placed] = {}
         self.children: dict[str, set[str]] = {}
         self.incident: dict[str, set[str]] = {}
+        self._order: dict[Kind, list[tuple[float, str]]] = {"node": [], "edge": []}
+        """Every (ord, id), ascending. Keeping it sorted is cheap; sorting it for each insertion is not."""
         self._journal: list[tuple[Literal["node", "edge", "workflow"], str, Any]] = []
 
     def __contains__(self, node_id: object) -> bool:
@@ -50,21 +52,15 @@ class Graph:
     # Reading
 
     def nodes_in_order(self) -> list[Record]:
-        """Every node, siblings by `ord`, a parent always before its children (React Flow skips a child otherwise)."""
-        ordered: list[Record] = []
-        done: set[str] = set()
-        for node_id, _ in sorted(self.nodes.items(), key=_by_ord):
-            chain = []
-            current: str | None = node_id
-            while current is not None and current not in done:
-                done.add(current)
-                chain.append(self.nodes[current].record)
-                current = chain[-1].get("parentId")
-            ordered.extend(reversed(chain))
-        return ordered
+        """Every node as it is drawn; `canvas.ops` keeps a parent's `ord` below its children's."""
+        return [self.nodes[node_id].record for _, node_id in self._order["node"]]
 
     def edges_in_order(self) -> list[Record]:
-        return [placed.record for _, placed in sorted(self.edges.items(), key=_by_ord)]
+        return [self.edges[edge_id].record for _, edge_id in self._order["edge"]]
+
+    def rank(self, kind: Kind, ord_: float) -> int:
+        """How many records stand below `ord_`: the index at which it would be inserted."""
+        return bisect_left(self._order[kind], (ord_, ""))
 
     def descendants(self, node_id: str) -> Iterator[str]:
         """Every node below `node_id`, nearest first."""
@@ -89,13 +85,11 @@ class Graph:
 
         Every process must come to the same number from the same document, so it depends on nothing else.
         """
-        records = self.nodes_in_order() if kind == "node" else self.edges_in_order()
-        if index >= len(records):
+        order = self._order[kind]
+        if index >= len(order):
             return at_end
-        after = self.table(kind)[records[index]["id"]].ord
-        taken = sorted(placed.ord for placed in self.table(kind).values())
-        position = bisect_left(taken, after)
-        before = taken[position - 1] if position else after - 1.0
+        after = order[index][0]
+        before = order[index - 1][0] if index else after - 1.0
         middle = (before + after) / 2
         if before < middle < after:
             return middle
@@ -104,9 +98,9 @@ class Graph:
 
     def _spread(self, kind: Kind, at_end: float) -> None:
         """Give everyone an equal share of the room again: some fifty insertions at one place use a gap up."""
-        records = self.nodes_in_order() if kind == "node" else self.edges_in_order()
-        for number, record in enumerate(records):
-            self.put(kind, record, at_end * number / len(records))
+        table, ids = self.table(kind), [id_ for _, id_ in self._order[kind]]
+        for number, id_ in enumerate(ids):
+            self.put(kind, table[id_].record, at_end * number / len(ids))
 
     # Changing
 
@@ -129,15 +123,19 @@ class Graph:
         self.name, self.viewport = name, viewport
 
     def _set(self, kind: Kind, id_: str, placed: Placed | None) -> None:
-        table = self.table(kind)
+        table, order = self.table(kind), self._order[kind]
         index = self._index_node if kind == "node" else self._index_edge
         if (old := table.get(id_)) is not None:
             index(id_, old.record, present=False)
+            if placed is None or placed.ord != old.ord:
+                del order[bisect_left(order, (old.ord, id_))]
         if placed is None:
             del table[id_]
-        else:
-            table[id_] = placed
-            index(id_, placed.record, present=True)
+            return
+        if old is None or placed.ord != old.ord:
+            insort(order, (placed.ord, id_))
+        table[id_] = placed
+        index(id_, placed.record, present=True)
 
     def _index_node(self, id_: str, record: Record, *, present: bool) -> None:
         parent_id = record.get("parentId")
@@ -180,10 +178,6 @@ class Graph:
     def settle(self) -> None:
         """What was done stays done."""
         self._journal.clear()
-
-
-def _by_ord(item: tuple[str, Placed]) -> tuple[float, str]:
-    return item[1].ord, item[0]
 
 
 def _mark(index: dict[str, set[str]], key: str, member: str, *, present: bool) -> None:

@@ -8,22 +8,23 @@ A refused op raises `Refused`; the caller rolls the graph back. `replay` repeats
 from __future__ import annotations
 
 import math
-from typing import Any
+from bisect import bisect_left, insort
+from operator import attrgetter
+from typing import Annotated, Any
 
 import msgspec
 
 from canvas.errors import Invalid
 from canvas.graph import Graph, Kind, Placed, Record
-from canvas.values import check_json
+from canvas.pointers import TRANSIENT, Refused, same, with_value, without
+from canvas.values import MAX_SAFE_INTEGER, check_json
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_NODES = 20_000
 MAX_EDGES = 40_000
 MAX_ID_CHARACTERS = 256
+MAX_IMPORTED_EDGE_ID_CHARACTERS = 1024  # real products write both handles into an edge's id
 MAX_NAME_CHARACTERS = 200
-
-TRANSIENT = frozenset({"selected", "dragging", "resizing", "measured", "internals", "positionAbsolute"})
-"""Keys that React Flow keeps for one browser. They are never stored."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 class Add(msgspec.Struct, frozen=True, tag_field="op", tag="add", forbid_unknown_fields=True, omit_defaults=True):
     kind: Kind
     record: Record
-    index: int | None = None
+    index: Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)] | None = None
 
 
 class Update(msgspec.Struct, frozen=True, tag_field="op", tag="update", forbid_unknown_fields=True, omit_defaults=True):
@@ -52,7 +53,7 @@ class Remove(msgspec.Struct, frozen=True, tag_field="op", tag="remove", forbid_u
 class Restore(msgspec.Struct, frozen=True, tag_field="op", tag="restore", forbid_unknown_fields=True):
     """Bring back what transaction `seq` removed."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 
 class SetWorkflow(msgspec.Struct, frozen=True, tag_field="op", tag="workflow", forbid_unknown_fields=True):
@@ -72,23 +73,32 @@ class Removed(msgspec.Struct, omit_defaults=True):
         return bool(self.nodes or self.edges)
 
 
-class Refused(Invalid):
-    """An op that the document's rules do not allow; the push it belongs to has no effect at all."""
-
-
 class Change:
-    """One transaction in the making: applies ops to the graph and gathers what they amount to."""
+    """One transaction in the making: applies ops to the graph and gathers what they amount to.
 
-    def __init__(self, graph: Graph, seq: int, removed_by: dict[int, Removed]) -> None:
+    `is_clean`: what is added was cleaned before, by an import or by whoever committed it.
+    """
+
+    def __init__(self, graph: Graph, seq: int, removed_by: dict[int, Removed], *, is_clean: bool = False) -> None:
         self._graph = graph
         self._seq = seq
         self._added = 0
+        self._applied = 0
         self._removed_by = removed_by
+        self._is_clean = is_clean
         self.effective: list[Op] = []
         self.removed = Removed(nodes=[], edges=[])
 
     def apply(self, op: Op) -> None:
         """Raises Invalid with the rule that was broken; the graph may then be half changed: roll it back."""
+        index, self._applied = self._applied, self._applied + 1
+        try:
+            self._apply(op)
+        except Invalid as error:
+            error.facts["opIndex"] = index
+            raise
+
+    def _apply(self, op: Op) -> None:
         match op:
             case Add():
                 self._add(op)
@@ -104,10 +114,12 @@ class Change:
     # add
 
     def _add(self, op: Add) -> None:
-        record = clean_node(op.record) if op.kind == "node" else clean_edge(op.record)
+        record = op.record
+        if not self._is_clean:
+            record = clean_node(record) if op.kind == "node" else clean_edge(record)
         existing = self._graph.table(op.kind).get(record["id"])
         if existing is not None:
-            if _same(existing.record, record):
+            if same(existing.record, record):
                 return
             raise Refused(f"There is already another {op.kind} with the id “{record['id']}”.", code="ID_EXISTS")
         self._check_room(op.kind)
@@ -116,11 +128,27 @@ class Change:
         self.effective.append(op if record is op.record else Add(op.kind, record, op.index))
 
     def _put_new(self, kind: Kind, record: Record, index: int | None) -> None:
-        # Places come from seq alone, so that every process gives the same one without asking (see Graph.place_at).
+        at_end = self._end()
         self._added += 1
-        at_end = self._seq + self._added / (1 << 20)
-        place = at_end if index is None else self._graph.place_at(kind, max(index, 0), at_end=at_end)
+        place = at_end if index is None else self._graph.place_at(kind, index, at_end=at_end)
         self._graph.put(kind, record, place)
+        if kind == "node":
+            self._lift_parents(record)
+
+    def _end(self) -> float:
+        """A place after every other. It comes from seq alone, so that every process gives the same one unasked."""
+        return self._seq + (self._added + 1) / (1 << 20)
+
+    def _lift_parents(self, record: Record) -> None:
+        """Put the parents that are drawn after `record` right before it: React Flow skips a child that comes first."""
+        nodes = self._graph.nodes
+        while (parent_id := record.get("parentId")) is not None:
+            child, parent = nodes[record["id"]], nodes[parent_id]
+            if parent.ord < child.ord:
+                return
+            place = self._graph.place_at("node", self._graph.rank("node", child.ord), at_end=self._end())
+            self._graph.put("node", parent.record, place)
+            record = parent.record
 
     def _check_room(self, kind: Kind) -> None:
         limit = MAX_NODES if kind == "node" else MAX_EDGES
@@ -157,11 +185,11 @@ class Change:
         values = self._frame_of(op, record) if op.kind == "node" and "/position" in op.set else op.set
         changed, set_, unset = record, {}, []
         for pointer, value in values.items():
-            after = _with(changed, pointer, value)
+            after = with_value(changed, pointer, value)
             if after is not changed:
                 changed, set_[pointer] = after, value
         for pointer in op.unset:
-            after = _without(changed, pointer)
+            after = without(changed, pointer)
             if after is not changed:
                 changed = after
                 unset.append(pointer)
@@ -169,12 +197,15 @@ class Change:
             return
         self._check_updated(op.kind, record, changed)
         self._graph.put(op.kind, changed)
+        if op.kind == "node" and changed.get("parentId") != record.get("parentId"):
+            self._lift_parents(changed)
         is_verbatim = len(set_) == len(op.set) and len(unset) == len(op.unset) and values is op.set
         self.effective.append(op if is_verbatim else Update(op.kind, op.id, set_, tuple(unset)))
 
     def _check_updated(self, kind: Kind, before: Record, after: Record) -> None:
         if kind == "node":
             _check_position(after.get("position"))
+            _check_type(after)
             if after.get("parentId") != before.get("parentId"):
                 _check_optional_id(after.get("parentId"), "parentId")
                 self._check_parent(after["id"], after.get("parentId"))
@@ -222,26 +253,29 @@ class Change:
         removed = self._removed_by.get(op.seq)
         if removed is None:
             raise Refused(f"Transaction {op.seq} is not in the log any more.", code="NOT_FOUND")
-        waiting = [node for node in removed.nodes if node.record["id"] not in self._graph]
-        back = {node.record["id"] for node in waiting}
-        while waiting:  # parents first
-            ready = [node for node in waiting if node.record.get("parentId") not in back]
-            waiting = [node for node in waiting if node not in ready]
-            back -= {node.record["id"] for node in ready}
-            for node in ready:
-                if (parent_id := node.record.get("parentId")) is None or parent_id in self._graph:
-                    self._put_back("node", node)
-        for edge in removed.edges:
-            ends_stand = edge.record["source"] in self._graph and edge.record["target"] in self._graph
-            if ends_stand and edge.record["id"] not in self._graph.edges:
-                self._put_back("edge", edge)
+        self._put_back("node", removed.nodes)
+        self._put_back("edge", removed.edges)
 
-    def _put_back(self, kind: Kind, placed: Placed) -> None:
-        self._check_room(kind)
+    def _put_back(self, kind: Kind, removed: list[Placed]) -> None:
+        """Each where it stood among the others, unless it is there again or has lost its parent or an end."""
         table = self._graph.table(kind)
-        index = sum(1 for other in table.values() if other.ord < placed.ord)
-        self._put_new(kind, placed.record, index)
-        self.effective.append(Add(kind, placed.record, index))
+        back: list[float] = []
+        for placed in sorted(removed, key=attrgetter("ord")):  # parents first, too
+            record = placed.record
+            if record["id"] in table or not self._has_support(kind, record):
+                continue
+            self._check_room(kind)
+            # Those that came back just now have new places, but stand where they stood: below this one.
+            index = self._graph.rank(kind, placed.ord) + len(back) - bisect_left(back, placed.ord)
+            self._put_new(kind, record, index)
+            insort(back, table[record["id"]].ord)
+            self.effective.append(Add(kind, record, index))
+
+    def _has_support(self, kind: Kind, record: Record) -> bool:
+        if kind == "edge":
+            return record["source"] in self._graph and record["target"] in self._graph
+        parent_id = record.get("parentId")
+        return parent_id is None or parent_id in self._graph
 
     def _set_workflow(self, op: SetWorkflow) -> None:
         name, viewport = self._graph.name, self._graph.viewport
@@ -254,7 +288,7 @@ class Change:
                     viewport = value
                 case _:
                     raise Refused(f"A workflow has no “{pointer}”; set /name or /viewport.", code="BAD_POINTER")
-        if name == self._graph.name and _same(viewport, self._graph.viewport):
+        if name == self._graph.name and same(viewport, self._graph.viewport):
             return
         self._graph.set_workflow(name=name, viewport=viewport)
         self.effective.append(op)
@@ -271,7 +305,7 @@ def check_sizes(graph: Graph, mark: int) -> None:
 
 def replay(graph: Graph, seq: int, ops: list[Op]) -> None:
     """Repeat a committed transaction's effective ops on another replica."""
-    change = Change(graph, seq, {})
+    change = Change(graph, seq, {}, is_clean=True)
     for op in ops:
         change.apply(op)
 
@@ -290,18 +324,17 @@ def clean_node(record: Record) -> Record:
     _check_position(record.get("position"))
     _check_optional_id(record.get("parentId"), "parentId")
     check_json(record)
-    if record.get("type") is not None and not isinstance(record["type"], str):
-        raise Invalid("A node's type is a string.")
+    _check_type(record)
     if "data" in record and not isinstance(record["data"], dict):
         raise Invalid("A node's data is an object.")
     return record
 
 
-def clean_edge(record: Record) -> Record:
+def clean_edge(record: Record, *, max_id: int = MAX_ID_CHARACTERS) -> Record:
     """The record as it is stored. Raises Invalid."""
     if not TRANSIENT.isdisjoint(record):
         record = {key: value for key, value in record.items() if key not in TRANSIENT}
-    _check_id(record.get("id"), "id")
+    _check_id(record.get("id"), "id", max_id)
     _check_edge_ends(record)
     check_json(record)
     return record
@@ -321,14 +354,19 @@ def _check_edge_ends(record: Record) -> None:
         _check_id(record.get(end), end)
 
 
-def _check_id(value: Any, name: str) -> None:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARACTERS:
-        raise Invalid(f"“{name}” must be a string of 1 to {MAX_ID_CHARACTERS} characters.")
+def _check_id(value: Any, name: str, max_characters: int = MAX_ID_CHARACTERS) -> None:
+    if not isinstance(value, str) or not 1 <= len(value) <= max_characters:
+        raise Invalid(f"“{name}” must be a string of 1 to {max_characters} characters.")
 
 
 def _check_optional_id(value: Any, name: str) -> None:
     if value is not None:
         _check_id(value, name)
+
+
+def _check_type(record: Record) -> None:
+    if record.get("type") is not None and not isinstance(record["type"], str):
+        raise Invalid("A node's type is a string.")
 
 
 def _check_position(value: Any) -> None:
@@ -337,73 +375,3 @@ def _check_position(value: Any) -> None:
 
     if not isinstance(value, dict) or not is_number(value.get("x")) or not is_number(value.get("y")):
         raise Invalid("A node's position is {“x”: number, “y”: number}.")
-
-
-# Pointers (RFC 6901): a whole register, or a path inside `data`
-
-_FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
-_REQUIRED_KEYS = frozenset({"position", "source", "target"})
-
-
-def _path(pointer: str) -> tuple[str, ...]:
-    if not pointer.startswith("/"):
-        raise Refused(f"“{pointer}” is not a pointer: it starts with “/”.", code="BAD_POINTER")
-    path = tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
-    if path[0] == "id" or path[0] == "parentNode" or path[0] in TRANSIENT:
-        raise Refused(f"“/{path[0]}” cannot be changed.", code="BAD_POINTER")
-    if len(path) > 1 and path[0] != "data":
-        raise Refused(f"“/{path[0]}” is one value: set it whole.", code="BAD_POINTER")
-    if not _FORBIDDEN_KEYS.isdisjoint(path):
-        raise Refused(f"“{pointer}” is not allowed.", code="BAD_POINTER")
-    return path
-
-
-def _with(record: Record, pointer: str, value: Any) -> Record:
-    """A copy of `record` with `value` at `pointer`, or `record` itself when it is there already."""
-    path = _path(pointer)
-    check_json(value, depth=len(path))
-    for key in path:
-        check_json(key)
-    if path == ("data",) and not isinstance(value, dict):
-        raise Refused("A record's data is an object.", code="BAD_POINTER")
-    return _set_in({"data": {}, **record} if len(path) > 1 else record, path, value, unchanged=record)
-
-
-def _set_in(below: Record, path: tuple[str, ...], value: Any, *, unchanged: Record) -> Record:
-    key = path[0]
-    if len(path) == 1:
-        return unchanged if key in below and _same(below[key], value) else {**below, key: value}
-    inner = _object_at(below, key)
-    changed = _set_in(inner, path[1:], value, unchanged=inner)
-    return unchanged if changed is inner else {**below, key: changed}
-
-
-def _without(record: Record, pointer: str) -> Record:
-    """A copy of `record` without what is at `pointer`, or `record` itself when there is nothing."""
-    path = _path(pointer)
-    if path[0] in _REQUIRED_KEYS:
-        raise Refused(f"“/{path[0]}” cannot be removed.", code="BAD_POINTER")
-    return _unset_in(record, path)
-
-
-def _unset_in(below: Record, path: tuple[str, ...]) -> Record:
-    key = path[0]
-    if key not in below:
-        return below
-    if len(path) == 1:
-        return {other: value for other, value in below.items() if other != key}
-    inner = _object_at(below, key)
-    changed = _unset_in(inner, path[1:])
-    return below if changed is inner else {**below, key: changed}
-
-
-def _object_at(below: Record, key: str) -> Record:
-    inner = below.get(key)
-    if not isinstance(inner, dict):
-        raise Refused(f"There is no object at “{key}” to go through.", code="BAD_POINTER")
-    return inner
-
-
-def _same(one: Any, other: Any) -> bool:
-    # Not `==`: in Python True is 1 and 1 is 1.0, in JSON they are not.
-    return one is other or _encode(one) == _encode(other)

@@ -64,6 +64,11 @@ class Presences:
             present.state[key] = value
         self._changed.setdefault(session_id, {})[key] = value
 
+    def drop_drag(self, session_id: str) -> None:
+        present = self._present.get(session_id)
+        if present is not None and "drag" in present.state:
+            self._set(session_id, present, "drag", None)
+
     def end_drags(self, node_ids: set[str], *, session_id: str | None = None) -> None:
         """A drag ends when its commit is told (of one session), or when the node is gone (of everybody)."""
         for sid, present in self._present.items():
@@ -85,6 +90,8 @@ class Presences:
         for session_id, keys in sessions.items():
             present = self._present.get(session_id)
             if present is None:
+                if "user" not in keys:  # its first hint was lost: the next keyframe says who it is
+                    continue
                 present = self._present[session_id] = Present({}, process=process, now=now)
             if present.process != process:
                 continue

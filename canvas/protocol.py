@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from canvas.errors import BadRequest, EaselError, Invalid
 from canvas.ops import Op
+from canvas.values import MAX_SAFE_INTEGER
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 4 << 20
@@ -27,6 +28,9 @@ WRONG_PROTOCOL, FORBIDDEN, DELETED, TOO_LARGE, ABUSE = 4500, 4503, 4504, 4509, 4
 encode = msgspec.json.Encoder().encode
 
 
+Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER)]
+"""A seq or a client's number: whatever is larger, neither JavaScript nor PostgreSQL could hold."""
+
 # Client to server
 
 
@@ -43,8 +47,8 @@ class Camera(msgspec.Struct, frozen=True):
 
 class ResumePoint(msgspec.Struct, frozen=True, rename="camel"):
     epoch: str
-    seq: int
-    acked_client_seq: int = 0
+    seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
+    acked_client_seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)] = 0
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello", rename="camel"):
@@ -54,10 +58,10 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", rename="camel"):
 
 
 class Push(msgspec.Struct, frozen=True, tag="push", rename="camel"):
-    client_seq: int
+    client_seq: Number
     ops: msgspec.Raw
     """Decoded by `decode_ops`: a malformed op refuses its push, not the socket."""
-    undo_of: int | None = None
+    undo_of: Number | None = None
 
 
 class PresenceChange(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +123,14 @@ def _first_bad_op(raw: bytes | msgspec.Raw) -> int | None:
     except (msgspec.DecodeError, UnicodeError):
         pass  # not even a list: there is no index to name
     return None
+
+
+def check_client(client_id: str, client_seq: int = 1) -> None:
+    """Raises Invalid for a client that cannot be told from others, and for a number that nobody can count to."""
+    if not 1 <= len(client_id) <= 64 or "\0" in client_id:
+        raise Invalid("A clientId has 1 to 64 characters.")
+    if not 1 <= client_seq <= MAX_SAFE_INTEGER:
+        raise Invalid("A clientSeq counts from 1.")
 
 
 def digest_of(ops: list[Op]) -> bytes:

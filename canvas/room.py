@@ -10,6 +10,7 @@ Order (CONTRACT §5): a result at seq s is sent after all ops below s; an author
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,7 @@ from canvas.ops import (
 )
 from canvas.presence import Presences
 from canvas.protocol import Author, Result, ResultError, Transaction
+from canvas.run_lane import RunLane
 
 LIMITS = {
     "messageBytes": protocol.MAX_MESSAGE_BYTES,
@@ -104,7 +106,7 @@ class Batch(msgspec.Struct):
     removed: dict[int, Removed] = {}
     numbered: list[tuple[Push, Result]] = []
     """Pushes whose number is used now: not those answered before, not those after a gap."""
-    touched: Touched = Touched({}, {}, None)
+    touched: Touched = msgspec.field(default_factory=lambda: Touched({}, {}, None))
 
     @property
     def is_empty(self) -> bool:
@@ -143,22 +145,25 @@ class Room:
         self.graph = graph
         self.sessions: dict[str, Session] = {}
         self.presences = Presences()
-        self.runs: dict[str, dict[str, Any]] = {}
-        """Live runs by job id, as frames tell them."""
-        self._changed_runs: dict[str, dict[str, Any]] = {}
+        self.runs = RunLane()
         self._snapshot: tuple[int, list[bytes]] | None = None
 
     # Coming and going
 
     def join(self, session: Session, now: float) -> list[Effect]:
         """A second socket with a client's id closes the first."""
-        effects: list[Effect] = []
-        for other in tuple(self.sessions.values()):
-            if other.client == session.client:
-                effects.append(Close(other.id, protocol.REPLACED, "This tab has opened another connection."))
-                self.leave(other.id)
+        effects = self.replace(session.client)
         self.sessions[session.id] = session
         self.presences.join(session.id, session.user, now)
+        return effects
+
+    def replace(self, client: tuple[str, str]) -> list[Effect]:
+        """The client has another socket now, here or at another process."""
+        effects: list[Effect] = []
+        for session in tuple(self.sessions.values()):
+            if session.client == client:
+                effects.append(Close(session.id, protocol.REPLACED, "This tab has opened another connection."))
+                self.leave(session.id)
         return effects
 
     def welcome(
@@ -179,7 +184,7 @@ class Room:
             "results": results,
             "limits": LIMITS,
             "presence": others,
-            "runs": list(self.runs.values()),
+            "runs": self.runs.live(),
             "name": self.graph.name,
             "viewport": self.graph.viewport,
         }
@@ -210,6 +215,8 @@ class Room:
             self.leave(session_id)
             return [Close(session_id, protocol.FORBIDDEN, "You have no access to this workflow any more.")]
         session.role = role
+        if not may(role, "write"):
+            self.presences.drop_drag(session_id)
         return [Send((session_id,), protocol.role_message(role))]
 
     # Committing
@@ -255,8 +262,8 @@ class Room:
         try:
             if push.refused is not None:
                 raise push.refused
-            for index, op in enumerate(push.ops):
-                _apply_one(change, index, op)
+            for op in push.ops:
+                change.apply(op)
             check_sizes(self.graph, mark)
         except EaselError as error:
             self.graph.roll_back(mark)
@@ -283,43 +290,53 @@ class Room:
         """The batch is stored: tell everyone, each in its own order."""
         self.graph.settle()
         self.seq = batch.seq
-        self._end_drags(batch.transactions)
-        authors = {sid for push, _ in batch.decisions if (sid := push.session_id) in self.sessions and sid is not None}
-        effects = self._tell(batch.transactions, tuple(sid for sid in self.sessions if sid not in authors))
-        for author in authors:
-            effects.extend(_stream_of(author, batch))
-        effects.extend(Answer(push, result) for push, result in batch.decisions if push.session_id is None)
-        return effects
+        return self._told(batch.transactions, batch.decisions)
 
     def abandon(self) -> None:
         """Nothing of the batch was stored: the document is as before."""
         self.graph.roll_back(0)
 
-    def advance(self, transactions: list[Transaction]) -> list[Effect]:
-        """Somebody else committed these: another process, a job."""
+    def answered(self, pushes: list[Push], ledger: Ledger) -> list[tuple[Push, Result]]:
+        """Those that were committed before, in transactions that this room has not heard of: their answer was lost."""
+        decisions = ((push, self._answer_from(ledger, push)) for push in pushes)
+        return [(push, result) for push, result in decisions if result is not None and result.seq > self.seq]
+
+    def advance(self, transactions: list[Transaction], decisions: Iterable[tuple[Push, Result]] = ()) -> list[Effect]:
+        """Somebody else committed these: another process, a job, or we ourselves for `decisions` and did not know.
+
+        Raises Invalid when they do not follow from this document: then this replica is wrong.
+        """
         fresh = [transaction for transaction in transactions if transaction.seq > self.seq]
         for transaction in fresh:
+            if transaction.seq != self.seq + 1:
+                raise Invalid(f"Transaction {transaction.seq} does not follow {self.seq}.")
             replay(self.graph, transaction.seq, transaction.ops)
             self.seq = transaction.seq
         self.graph.settle()
-        self._end_drags(fresh)
-        return self._tell(fresh, tuple(self.sessions))
+        return self._told(fresh, list(decisions))
 
-    @staticmethod
-    def _tell(transactions: list[Transaction], listeners: tuple[str, ...]) -> list[Effect]:
-        if not transactions or not listeners:
-            return []
-        return [Send(listeners, protocol.ops_message(transactions))]
-
-    def _end_drags(self, transactions: list[Transaction]) -> None:
+    def _told(self, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
+        """Everyone in their own order: authors their results, and no echo."""
         for transaction in transactions:
-            moved = {op.id for op in transaction.ops if isinstance(op, Update) and "/position" in op.set}
-            gone = {id_ for op in transaction.ops if isinstance(op, Remove) and op.kind == "node" for id_ in op.ids}
-            session_id = self._session_of(transaction.by)
-            if moved and session_id is not None:
-                self.presences.end_drags(moved, session_id=session_id)
-            if gone:
-                self.presences.end_drags(gone)
+            self._end_drags(self._session_of(transaction.by), transaction.ops)
+            removed = {id_ for op in transaction.ops if isinstance(op, Remove) and op.kind == "node" for id_ in op.ids}
+            self.presences.end_drags(removed)
+        for push, _ in decisions:  # one that changed nothing has ended its drag, too
+            self._end_drags(push.session_id, push.ops)
+        pushers = {push.session_id for push, _ in decisions}
+        listeners = tuple(sid for sid in self.sessions if sid not in pushers)
+        effects: list[Effect] = []
+        if transactions and listeners:
+            effects.append(Send(listeners, protocol.ops_message(transactions)))
+        for session_id in self.sessions.keys() & pushers:
+            effects.extend(_stream_of(session_id, transactions, decisions))
+        effects.extend(Answer(push, result) for push, result in decisions if push.session_id is None)
+        return effects
+
+    def _end_drags(self, session_id: str | None, ops: list[Op]) -> None:
+        moved = {op.id for op in ops if isinstance(op, Update) and "/position" in op.set}
+        if moved and session_id is not None:
+            self.presences.end_drags(moved, session_id=session_id)
 
     def _session_of(self, author: Author) -> str | None:
         client = (author.user_id, author.client_id)
@@ -327,24 +344,13 @@ class Room:
 
     # The other lanes
 
-    def show_runs(self, runs: Iterable[dict[str, Any]]) -> None:
-        """Newest wins per run; an ended one is told once more and then forgotten."""
-        for run in runs:
-            merged = self.runs.get(run["jobId"], {}) | run
-            self._changed_runs[run["jobId"]] = merged
-            if merged.get("status") in {"completed", "failed", "cancelled"}:
-                self.runs.pop(run["jobId"], None)
-            else:
-                self.runs[run["jobId"]] = merged
-
     @property
     def is_dirty(self) -> bool:
-        return self.presences.is_dirty or bool(self._changed_runs)
+        return self.presences.is_dirty or self.runs.is_dirty
 
     def tick(self) -> tuple[list[Effect], dict[str, dict[str, Any]], tuple[str, ...]]:
         """One frame for everybody, and the presence that other processes have to hear."""
-        changed, left = self.presences.take()
-        runs, self._changed_runs = list(self._changed_runs.values()), {}
+        (changed, left), runs = self.presences.take(), self.runs.take()
         mine = {session_id: keys for session_id, keys in changed.items() if self.presences.is_local(session_id)}
         if not self.sessions or not (changed or left or runs):
             return [], mine, tuple(left)
@@ -353,7 +359,9 @@ class Room:
 
 
 def decode_push(author: Author, role: Role, raw_ops: bytes | msgspec.Raw, *, session_id: str | None = None) -> Push:
-    """Raw ops as a push; what is wrong with them is the push's answer, not an exception."""
+    """Raw ops as a push; what is wrong with them is its answer. Raises Invalid when it could not even be numbered."""
+    if author.client_id is not None:
+        protocol.check_client(author.client_id, author.client_seq or 0)
     try:
         ops = protocol.decode_ops(raw_ops)
     except Invalid as error:
@@ -362,31 +370,25 @@ def decode_push(author: Author, role: Role, raw_ops: bytes | msgspec.Raw, *, ses
     return Push(author, ops, protocol.digest_of(ops), session_id, refused)
 
 
-def _stream_of(author: str, batch: Batch) -> list[Effect]:
-    """What an author hears of a batch: others' transactions and its own results, in the order of their seq."""
+def _stream_of(session_id: str, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
+    """What an author hears: others' transactions and its own results, in the order of their seq."""
+    own = [(push, result) for push, result in decisions if push.session_id == session_id]
+    committed = {(result.seq, push.author) for push, result in own}
+    results = deque(result for _, result in own)
     effects: list[Effect] = []
     others: list[Transaction] = []
-    waiting = iter(batch.transactions)
-    transaction = next(waiting, None)
-    for push, result in batch.decisions:
-        own = push.session_id == author
-        if transaction is not None and transaction.by is push.author and transaction.seq == result.seq:
-            if not own:
-                others.append(transaction)
-            transaction = next(waiting, None)
-        if own:
-            if others:
-                effects.append(Send((author,), protocol.ops_message(others)))
-                others = []
-            effects.append(Send((author,), protocol.result_message(result)))
-    if others:
-        effects.append(Send((author,), protocol.ops_message(others)))
+
+    def tell_others() -> None:
+        if others:
+            effects.append(Send((session_id,), protocol.ops_message(others)))
+            others.clear()
+
+    for transaction in transactions:
+        while results and results[0].seq < transaction.seq:
+            tell_others()
+            effects.append(Send((session_id,), protocol.result_message(results.popleft())))
+        if (transaction.seq, transaction.by) not in committed:
+            others.append(transaction)
+    tell_others()
+    effects.extend(Send((session_id,), protocol.result_message(result)) for result in results)
     return effects
-
-
-def _apply_one(change: Change, index: int, op: Op) -> None:
-    try:
-        change.apply(op)
-    except Invalid as error:
-        error.facts["opIndex"] = index
-        raise

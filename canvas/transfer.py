@@ -11,7 +11,8 @@ import msgspec
 
 from canvas.errors import Invalid
 from canvas.graph import Graph, Record
-from canvas.ops import Add, Change, Op, clean_edge, clean_node
+from canvas.ops import MAX_IMPORTED_EDGE_ID_CHARACTERS, Add, Change, Op, check_sizes, clean_edge, clean_node
+from canvas.values import MAX_DEPTH
 
 _WRAPPERS = (("data",), ("flow",), ("dsl", "graph"), ("graph",))
 _DATA_URL = re.compile(r"data:image/[^\"]{0,80}?;base64,[A-Za-z0-9+/=]{100,}")
@@ -59,12 +60,12 @@ def read_document(document: dict[str, Any], pictures: dict[str, str]) -> Importe
     warnings: list[str] = []
     nodes = _records(document, "nodes")
     edges = _records(document, "edges")
-    nodes = [_clean(node, f"node “{node.get('id')}”", pictures, warnings) for node in nodes]
+    nodes = [_clean(_without_empty_parent(node), f"node “{node.get('id')}”", pictures, warnings) for node in nodes]
     edges = [_clean(_with_id(edge, warnings), f"edge “{edge.get('id')}”", pictures, warnings) for edge in edges]
     nodes = _unique([_named("node", node, clean_node) for node in nodes], "node", warnings)
-    edges = _unique([_named("edge", edge, clean_edge) for edge in edges], "edge", warnings)
+    edges = _unique([_named("edge", edge, _clean_edge) for edge in edges], "edge", warnings)
     graph = Graph()
-    change = Change(graph, 1, {})
+    change = Change(graph, 1, {}, is_clean=True)
     for node in _parents_first(nodes, warnings):
         change.apply(Add("node", node))
     for edge in edges:
@@ -72,6 +73,7 @@ def read_document(document: dict[str, Any], pictures: dict[str, str]) -> Importe
             change.apply(Add("edge", edge))
         else:
             warnings.append(f"The edge “{edge['id']}” was left out: it leads to a node that is not there.")
+    check_sizes(graph, 0)
     graph.settle()
     return Imported(graph, change.effective, document.get("viewport"), warnings)
 
@@ -89,8 +91,12 @@ def _named(kind: str, record: Record, clean: Callable[[Record], Record]) -> Reco
     try:
         return clean(record)
     except Invalid as error:
-        error.detail = f"The {kind} “{record.get('id')}”: {error.detail}"
-        raise
+        detail = f"The {kind} “{record.get('id')}”: {error.detail}"
+        raise type(error)(detail, code=error.code, **error.facts) from error
+
+
+def _clean_edge(edge: Record) -> Record:
+    return clean_edge(edge, max_id=MAX_IMPORTED_EDGE_ID_CHARACTERS)
 
 
 def _with_id(edge: Record, warnings: list[str]) -> Record:
@@ -101,6 +107,11 @@ def _with_id(edge: Record, warnings: list[str]) -> Record:
     id_ = "xy-edge__{}{}-{}{}".format(*ends)
     warnings.append(f"An edge without an id was named “{id_}”.")
     return {**edge, "id": id_}
+
+
+def _without_empty_parent(node: Record) -> Record:
+    """Some products write `parentId: ""` for a node that has none, which is how React Flow reads it."""
+    return {key: value for key, value in node.items() if key != "parentId" or value != ""}
 
 
 def _unique(records: list[Record], kind: str, warnings: list[str]) -> list[Record]:
@@ -148,24 +159,27 @@ def _clean(record: Record, name: str, pictures: dict[str, str], warnings: list[s
         if "\0" in text:
             warnings.append(f"The character U+0000 in the {name} was replaced by U+FFFD.")
             text = text.replace("\0", "\ufffd")
-        for data_url in _DATA_URL.findall(text):
-            url = pictures.get(data_url, "")
-            what = f"was stored as {url}" if url else "is not a picture that can be stored and was left out"
-            warnings.append(f"A picture inside the {name} {what}.")
-            text = text.replace(data_url, url)
-        return text
+        return _DATA_URL.sub(replace_picture, text)
+
+    def replace_picture(found: re.Match[str]) -> str:
+        url = pictures.get(found[0], "")
+        what = f"was stored as {url}" if url else "is not a picture that can be stored and was left out"
+        warnings.append(f"A picture inside the {name} {what}.")
+        return url
 
     cleaned = _each_text(record, clean_text)
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """`value` with every string in it passed through `change`; what does not change is not copied."""
+def _each_text(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
+    """`value` with every string in it passed through `change`."""
+    if depth > MAX_DEPTH + 2:  # the document itself and its list of records stand above a record
+        raise Invalid(f"Objects and lists may be nested at most {MAX_DEPTH} deep.")
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {change(key): _each_text(member, change) for key, member in value.items()}
+        return {change(key): _each_text(member, change, depth + 1) for key, member in value.items()}
     if isinstance(value, list):
-        return [_each_text(member, change) for member in value]
+        return [_each_text(member, change, depth + 1) for member in value]
     return value

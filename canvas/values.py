@@ -11,7 +11,7 @@ from canvas.errors import Invalid
 
 MAX_DEPTH = 64
 MAX_SAFE_INTEGER = 2**53 - 1  # beyond it JavaScript rounds, and two browsers would disagree
-_FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
+FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
 _BASE64_PICTURE = re.compile(r"data:image/[^\"]{0,80};base64,[A-Za-z0-9+/=]{100}")
 
 
@@ -27,7 +27,7 @@ def check_json(value: Any, depth: int = 0) -> None:
     elif isinstance(value, dict):
         _check_depth(depth)
         for key, member in value.items():
-            if key in _FORBIDDEN_KEYS:
+            if key in FORBIDDEN_KEYS:
                 raise Invalid(f"The key “{key}” is not allowed.")
             _check_text(key)
             check_json(member, depth + 1)

@@ -57,6 +57,14 @@ class PresenceHint(msgspec.Struct, frozen=True, tag="presence"):
     """The sender has just opened the room and wants everybody's keyframe."""
 
 
+class ClientHint(msgspec.Struct, frozen=True, tag="client"):
+    """A client opened a socket at `process`: one that it still has elsewhere is closed."""
+
+    process: str
+    account_id: str
+    client_id: str
+
+
 class AccessHint(msgspec.Struct, frozen=True, tag="access"):
     """Somebody's role changed: open sockets and streams check again."""
 
@@ -65,7 +73,7 @@ class DeletedHint(msgspec.Struct, frozen=True, tag="deleted"):
     """The workflow went to the trash."""
 
 
-Hint = OpsHint | RunsHint | EventsHint | CancelHint | PresenceHint | AccessHint | DeletedHint
+Hint = OpsHint | RunsHint | EventsHint | CancelHint | PresenceHint | ClientHint | AccessHint | DeletedHint
 Listener = Callable[[Hint], None]
 """Called on the event loop; must not block and must not raise."""
 

@@ -37,12 +37,25 @@ def _json(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # it is being stopped, or is starting
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialization: the same again is right
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that has not taken over yet
+)
+
+
 @asynccontextmanager
 async def reaching_the_database() -> AsyncIterator[None]:
-    """Says Unavailable when PostgreSQL cannot be reached, whatever the driver calls it."""
+    """Says Unavailable when PostgreSQL cannot be reached or take the work right now, whatever the driver calls it."""
     try:
         yield
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
+    except _AWAY as error:
+        if isinstance(error, ValueError):  # the driver's DataError: a value that no column can hold
+            raise
         detail = "The database cannot be reached right now. Try again in a moment."
         raise Unavailable(detail, code="DATABASE_FAILED") from error
 

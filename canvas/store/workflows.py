@@ -10,7 +10,7 @@ import msgspec
 
 from canvas.access import Action, Role, may, refusal
 from canvas.errors import Conflict, NotFound
-from canvas.graph import Placed
+from canvas.graph import Placed, Touched
 from canvas.ids import new_id
 from canvas.protocol import Author, Transaction
 from canvas.room import Batch
@@ -54,9 +54,8 @@ class Workflows:
             await connection.execute(_INSERT_OWNER, workflow_id, owner_id)
             if imported.ops:
                 transaction = Transaction(1, Author(owner_id, "rest"), at, imported.ops)
-                batch = Batch(1, transactions=[transaction])
-                batch.touched.nodes.update(_all(imported.graph.nodes))
-                batch.touched.edges.update(_all(imported.graph.edges))
+                touched = Touched(_all(imported.graph.nodes), _all(imported.graph.edges), None)
+                batch = Batch(1, transactions=[transaction], touched=touched)
                 await PostgresLock(connection, workflow_id, Head(epoch, 0, at)).write(batch)
         return workflow_id
 

@@ -1,0 +1,263 @@
+"""A room at work in this process: its sockets, the effects it has on them, and its commits.
+
+One lock a room: whatever moves its document or reads it to join holds it. Pushes gather while a commit is under way and
+go together in the next one (group commit without waiting for a clock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
+
+import structlog
+
+from canvas import protocol
+from canvas.errors import EaselError, Invalid, NotFound, Unavailable
+from canvas.protocol import Result, Transaction
+from canvas.relay.port import OpsHint, Relay
+from canvas.room import Answer, Batch, Close, Effect, Push, Room, Send
+from canvas.store.port import CanvasStore, Lock
+
+log = structlog.get_logger(__name__)
+
+MAX_BATCH = 500  # pushes in one commit: what PostgreSQL takes in a few milliseconds
+MAX_WAITING_BYTES = 16 << 20  # of pushes that wait for a commit: past it, those who push are not read
+RETRY_S = 0.25  # between commits while PostgreSQL is away
+
+
+class Socket(Protocol):
+    def send(self, payload: bytes) -> bool:
+        """Queue a message; False when the client reads too slowly to take it."""
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Tasks:
+    """Background work of this process: kept alive, its failures logged."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("canvas.task_failed", exc_info=error)
+
+    async def finish(self) -> None:
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+class OpenRoom:
+    def __init__(self, room: Room, store: CanvasStore, relay: Relay, tasks: Tasks, dirty: asyncio.Event) -> None:
+        self.room = room
+        self.lock = asyncio.Lock()
+        self.sockets: dict[str, Socket] = {}
+        self.others: set[str] = set()
+        """Other processes that have this room open."""
+        self.at_end: list[Callable[[], None]] = []
+        self.used_at = 0.0
+        self.is_gone = False
+        self._store = store
+        self._relay = relay
+        self._tasks = tasks
+        self._dirty = dirty
+        self._pending: list[Push] = []
+        self._waiting_bytes = 0
+        self._suspects: set[Push] = set()
+        """Pushes of a batch that failed for one of them: each goes alone."""
+        self._answers: dict[Push, asyncio.Future[Result]] = {}
+        self._committer: asyncio.Task[None] | None = None
+        self._healer: asyncio.Task[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.sockets and (self._committer is None or self._committer.done())
+
+    # Effects
+
+    def carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case Close():
+                    socket = self.sockets.pop(effect.session_id, None)
+                    if socket is not None:
+                        socket.close(effect.code, effect.reason)
+                case Answer():
+                    answer = self._answers.pop(effect.push, None)
+                    if answer is not None and not answer.done():
+                        answer.set_result(effect.result)
+        if self.room.is_dirty:
+            self._dirty.set()
+
+    def _send(self, send: Send) -> None:
+        for session_id in send.session_ids:
+            socket = self.sockets.get(session_id)
+            if socket is not None and not socket.send(send.payload):
+                reason = "This connection reads too slowly; it may come back and resume."
+                self._drop(session_id, protocol.TOO_SLOW, reason)
+
+    def _drop(self, session_id: str | None, code: int, reason: str) -> None:
+        socket = self.sockets.pop(session_id, None) if session_id is not None else None
+        if socket is not None and session_id is not None:
+            self.room.leave(session_id)
+            socket.close(code, reason)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the room here, with everybody in it."""
+        if self.is_gone:
+            return
+        self.is_gone = True
+        for stop in self.at_end:
+            stop()
+        for session_id in tuple(self.sockets):
+            self._drop(session_id, code, reason)
+
+    # Staying in step
+
+    async def catch_up(self) -> None:
+        """Bring the room to the log's head. The caller holds its lock. Raises NotFound, Unavailable."""
+        room = self.room
+        head = (await self._store.heads([room.workflow_id])).get(room.workflow_id)
+        if head is None:
+            self.end(protocol.DELETED, "This workflow was deleted.")
+            raise NotFound("There is no such workflow.")
+        self._check_epoch(head[0])
+        if head[1] > room.seq:
+            self._advance(await self._store.since(room.workflow_id, room.seq))
+
+    def _check_epoch(self, epoch: str) -> None:
+        if epoch != self.room.epoch:
+            self.end(protocol.RESYNC, "The workflow was restored from a backup.")
+            raise Unavailable("The workflow was restored from a backup just now. Try again.")
+
+    def _advance(self, transactions: list[Transaction], decisions: Iterable[tuple[Push, Result]] = ()) -> None:
+        try:
+            effects = self.room.advance(transactions, decisions)
+        except Invalid as error:
+            # This replica is wrong, not the log: everybody comes back to one that is loaded afresh.
+            log.exception("room.diverged", workflow=self.room.workflow_id, seq=self.room.seq)
+            self.end(protocol.RESYNC, "This copy of the workflow has to be loaded again.")
+            raise Unavailable("The workflow is being loaded again. Try again.") from error
+        self.carry_out(effects)
+
+    def heal(self, brought: tuple[Transaction, ...] = ()) -> None:
+        """The log has grown: with what a hint brought, if it is what comes next, else from the store."""
+        if brought and brought[0].seq == self.room.seq + 1 and not self.lock.locked():
+            try:
+                self._advance(list(brought))
+            except Unavailable:
+                return  # the room has ended
+        elif self._healer is None or self._healer.done():
+            self._healer = self._tasks.spawn(self._heal_now())
+
+    async def _heal_now(self) -> None:
+        try:
+            async with self.lock:
+                if not self.is_gone:
+                    await self.catch_up()
+        except (NotFound, Unavailable) as error:  # the room has ended, or the next poll tries again
+            log.info("room.not_healed", workflow=self.room.workflow_id, code=error.code)
+
+    # Committing
+
+    async def answer(self, push: Push) -> Result:
+        """Commit a push that came without a socket. Raises NotFound, Unavailable."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._answers[push] = answer
+        self.enqueue(push)
+        return await answer
+
+    def enqueue(self, push: Push, size_bytes: int = 0) -> None:
+        self._pending.append(push)
+        self._waiting_bytes += size_bytes
+        if self._committer is None or self._committer.done():
+            self._committer = self._tasks.spawn(self._commit_pending())
+
+    async def have_space(self) -> None:
+        """Returns when another push may be read: who floods waits for what it has sent."""
+        if self._waiting_bytes > MAX_WAITING_BYTES and self._committer is not None:
+            await asyncio.wait({self._committer})
+
+    async def _commit_pending(self) -> None:
+        while self._pending:
+            size = 1 if self._pending[0] in self._suspects else MAX_BATCH
+            pushes, self._pending = self._pending[:size], self._pending[size:]
+            try:
+                async with self.lock:
+                    await self._commit(pushes)
+            except NotFound as error:
+                self.end(protocol.DELETED, "This workflow was deleted.")
+                self._fail(pushes, error)
+            except Unavailable as error:
+                # A socket's push waits for the database to come back; its number makes the second try harmless.
+                # A request's caller is told, and decides.
+                log.warning("room.commit_failed", workflow=self.room.workflow_id, code=error.code)
+                self._fail(pushes, error)
+                self._pending[:0] = [push for push in pushes if push.session_id in self.sockets]
+                await asyncio.sleep(RETRY_S)
+            except Invalid as error:  # the database refuses what the rules let pass
+                self._isolate(pushes, error)
+            except Exception:  # a bug that one push meets must not stop everybody's
+                log.exception("room.commit_broke", workflow=self.room.workflow_id)
+                self._isolate(pushes, EaselError("Easel made a mistake with this change. It has been logged."))
+            else:
+                self._suspects.difference_update(pushes)
+        self._suspects.clear()
+        self._waiting_bytes = 0
+
+    def _isolate(self, pushes: list[Push], error: EaselError) -> None:
+        """Find whose fault it was, so that the others do not pay for it: alone, a push that fails is refused."""
+        if len(pushes) == 1 and pushes[0].refused is not None:  # and not even the refusal can be stored
+            self._fail(pushes, error)
+            self._drop(
+                pushes[0].session_id, protocol.RESYNC, "This change could not be answered. Come back and resume."
+            )
+            return
+        if len(pushes) == 1:
+            pushes[0].refused = error
+        self._suspects.update(pushes)
+        self._pending[:0] = pushes
+
+    async def _commit(self, pushes: list[Push]) -> None:
+        batch = await self._write(pushes)
+        self.carry_out(self.room.committed(batch))
+        if batch.transactions:
+            await self._relay.publish(self.room.workflow_id, OpsHint.of(batch.transactions))
+
+    async def _write(self, pushes: list[Push]) -> Batch:
+        """Takes from `pushes` those that turn out to be committed already."""
+        room = self.room
+        try:
+            async with self._store.lock(room.workflow_id) as lock:
+                self._check_epoch(lock.head.epoch)
+                ledger = await lock.ledger(pushes)
+                await self._advance_under(lock, pushes, room.answered(pushes, ledger))
+                removed_by = await lock.removed_by({seq for push in pushes for seq in push.restored()})
+                batch = room.prepare(pushes, ledger, removed_by, lock.head.at)
+                if not batch.is_empty:
+                    await lock.write(batch)
+        except BaseException:
+            room.abandon()
+            raise
+        return batch
+
+    async def _advance_under(self, lock: Lock, pushes: list[Push], answered: list[tuple[Push, Result]]) -> None:
+        if lock.head.seq > self.room.seq:
+            self._advance(await lock.since(self.room.seq), answered)
+            done = {push for push, _ in answered}
+            pushes[:] = [push for push in pushes if push not in done]
+
+    def _fail(self, pushes: Iterable[Push], error: EaselError) -> None:
+        for push in pushes:
+            answer = self._answers.pop(push, None)
+            if answer is not None and not answer.done():
+                answer.set_exception(error)
