@@ -45,11 +45,20 @@ class Hub:
 
     # What the doors call
 
-    async def join(self, workflow_id: str, socket: Socket, account: dict[str, Any], role: Role, hello: Hello) -> str:
+    async def join(
+        self,
+        workflow_id: str,
+        socket: Socket,
+        account: dict[str, Any],
+        role: Role,
+        hello: Hello,
+        *,
+        may_run: bool = True,
+    ) -> str:
         """Bring a socket in; answers its session id. Raises NotFound, Unavailable, Invalid (protocol)."""
         protocol.check_client(hello.client_id)
         opened = await self._open(workflow_id)
-        session = Session(new_id("ses"), account["id"], hello.client_id, role, account)
+        session = Session(new_id("ses"), account["id"], hello.client_id, role, account, may_run)
         await self._relay.publish(workflow_id, ClientHint(self._process, session.account_id, session.client_id))
         async with opened.lock:
             await opened.catch_up()

@@ -27,8 +27,8 @@ RETRY_S = 0.25  # between commits while PostgreSQL is away
 
 
 class Socket(Protocol):
-    def send(self, payload: bytes) -> bool:
-        """Queue a message; False when the client reads too slowly to take it."""
+    def send(self, payload: bytes, *, is_kept: bool = False) -> bool:
+        """Queue a message; False when the client reads too slowly to take it. `is_kept`: do not count its bytes."""
 
     def close(self, code: int, reason: str) -> None: ...
 
@@ -101,7 +101,7 @@ class OpenRoom:
     def _send(self, send: Send) -> None:
         for session_id in send.session_ids:
             socket = self.sockets.get(session_id)
-            if socket is not None and not socket.send(send.payload):
+            if socket is not None and not socket.send(send.payload, is_kept=send.is_kept):
                 reason = "This connection reads too slowly; it may come back and resume."
                 self._drop(session_id, protocol.TOO_SLOW, reason)
 

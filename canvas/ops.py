@@ -128,27 +128,24 @@ class Change:
         self.effective.append(op if record is op.record else Add(op.kind, record, op.index))
 
     def _put_new(self, kind: Kind, record: Record, index: int | None) -> None:
-        at_end = self._end()
-        self._added += 1
-        place = at_end if index is None else self._graph.place_at(kind, index, at_end=at_end)
-        self._graph.put(kind, record, place)
-        if kind == "node":
-            self._lift_parents(record)
+        parent_id = record.get("parentId") if kind == "node" else None
+        if index is not None and parent_id is not None:  # React Flow skips a child that comes before its parent
+            index = max(index, self._graph.rank("node", self._graph.nodes[parent_id].ord) + 1)
+        at_end = self._next_place()
+        self._graph.put(kind, record, at_end if index is None else self._graph.place_at(kind, index, at_end=at_end))
 
-    def _end(self) -> float:
+    def _next_place(self) -> float:
         """A place after every other. It comes from seq alone, so that every process gives the same one unasked."""
-        return self._seq + (self._added + 1) / (1 << 20)
+        self._added += 1
+        return self._seq + self._added / (1 << 20)
 
-    def _lift_parents(self, record: Record) -> None:
-        """Put the parents that are drawn after `record` right before it: React Flow skips a child that comes first."""
-        nodes = self._graph.nodes
-        while (parent_id := record.get("parentId")) is not None:
-            child, parent = nodes[record["id"]], nodes[parent_id]
-            if parent.ord < child.ord:
-                return
-            place = self._graph.place_at("node", self._graph.rank("node", child.ord), at_end=self._end())
-            self._graph.put("node", parent.record, place)
-            record = parent.record
+    def _follow_parent(self, record: Record) -> None:
+        """Into a parent that is drawn after it, a node goes with everything inside it: to the end, in their order."""
+        nodes, parent_id = self._graph.nodes, record.get("parentId")
+        if parent_id is None or nodes[parent_id].ord < nodes[record["id"]].ord:
+            return
+        for node_id in sorted([record["id"], *self._graph.descendants(record["id"])], key=lambda id_: nodes[id_].ord):
+            self._graph.put("node", nodes[node_id].record, self._next_place())
 
     def _check_room(self, kind: Kind) -> None:
         limit = MAX_NODES if kind == "node" else MAX_EDGES
@@ -198,7 +195,7 @@ class Change:
         self._check_updated(op.kind, record, changed)
         self._graph.put(op.kind, changed)
         if op.kind == "node" and changed.get("parentId") != record.get("parentId"):
-            self._lift_parents(changed)
+            self._follow_parent(changed)
         is_verbatim = len(set_) == len(op.set) and len(unset) == len(op.unset) and values is op.set
         self.effective.append(op if is_verbatim else Update(op.kind, op.id, set_, tuple(unset)))
 

@@ -58,6 +58,8 @@ class Session(msgspec.Struct):
     role: Role
     user: dict[str, Any]
     """What others see: id, name, color."""
+    may_run: bool = True
+    """Whether its role's permission to start runs was not taken away."""
 
     @property
     def client(self) -> tuple[str, str]:
@@ -119,6 +121,8 @@ class Batch(msgspec.Struct):
 class Send(msgspec.Struct, frozen=True):
     session_ids: tuple[str, ...]
     payload: bytes
+    is_kept: bool = False
+    """The room holds these bytes anyway: they cost nothing while they wait for a slow reader."""
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -177,6 +181,7 @@ class Room:
             "protocol": protocol.PROTOCOL,
             "sessionId": session_id,
             "role": session.role,
+            "mayRun": may(session.role, "run", may_run=session.may_run),
             "epoch": self.epoch,
             "seq": self.seq,
             "mode": "snapshot" if missed is None else "resume",
@@ -188,12 +193,12 @@ class Room:
             "name": self.graph.name,
             "viewport": self.graph.viewport,
         }
-        payloads = [protocol.encode(message)]
+        effects: list[Effect] = [Send((session_id,), protocol.encode(message))]
         if missed is None:
-            payloads.extend(self.snapshot())
+            effects.extend(Send((session_id,), part, is_kept=True) for part in self.snapshot())
         elif missed:
-            payloads.append(protocol.ops_message(missed))
-        return [Send((session_id,), payload) for payload in payloads]
+            effects.append(Send((session_id,), protocol.ops_message(missed)))
+        return effects
 
     def snapshot(self) -> list[bytes]:
         """The encoded document, kept until it changes: a join costs no encoding."""

@@ -106,24 +106,24 @@ def test_insertions_at_one_place_never_use_the_room_up() -> None:
     assert ids(graph)[-1] == "end"
 
 
-def test_a_group_made_around_older_nodes_is_put_before_them_and_stays_there() -> None:
+def test_a_node_that_moves_into_a_younger_group_goes_to_the_end_with_what_is_inside_it() -> None:
     """GR2"""
-    graph = drawn(node("a"), node("b"), node("c"), node("outer"), node("inner", parentId="outer"))
+    graph = drawn(node("a"), node("b"), node("in-b", parentId="b"), node("c"), node("group"), node("d"))
 
-    commit(graph, 6, Update("node", "b", {"/parentId": "inner"}))
-    assert ids(graph) == ["a", "outer", "inner", "b", "c"]
+    commit(graph, 7, Update("node", "b", {"/parentId": "group"}))
+    assert ids(graph) == ["a", "c", "group", "d", "b", "in-b"]
 
-    commit(graph, 7, Update("node", "b", unset=("/parentId",)))
-    assert ids(graph) == ["a", "outer", "inner", "b", "c"]
+    commit(graph, 8, Update("node", "b", unset=("/parentId",)))
+    assert ids(graph) == ["a", "c", "group", "d", "b", "in-b"]
 
 
-def test_a_child_that_asks_for_a_place_before_its_parent_takes_the_parent_along() -> None:
+def test_a_child_that_asks_for_a_place_before_its_parent_is_put_right_after_it() -> None:
     """GR2"""
-    graph = drawn(node("a"), node("group"))
+    graph = drawn(node("a"), node("group"), node("z"))
 
-    commit(graph, 3, Add("node", node("child", parentId="group"), 0))
+    commit(graph, 4, Add("node", node("child", parentId="group"), 0))
 
-    assert ids(graph) == ["group", "child", "a"]
+    assert ids(graph) == ["a", "group", "child", "z"]
 
 
 def test_touched_names_what_changed_since_it_was_settled() -> None:

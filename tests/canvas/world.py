@@ -40,7 +40,7 @@ class Client:
 
     # What the hub calls
 
-    def send(self, payload: bytes) -> bool:
+    def send(self, payload: bytes, *, is_kept: bool = False) -> bool:
         assert self.closed is None, "nothing is sent after a close"
         if self.is_stuck:
             return False

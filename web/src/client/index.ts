@@ -12,8 +12,11 @@ export {
   type Workflow,
   type WorkflowSummary,
 } from "./http";
-export { apply, EMPTY_DOCUMENT, keepIdentity, parentsFirst, withoutLocalFields } from "./ops";
-export { isSame, toPointer } from "./pointer";
+export { apply, EMPTY_DOCUMENT, keepIdentity, LOCAL_FIELDS, withoutLocalFields } from "./ops";
+export { newId } from "./id";
+export { openOutbox } from "./browserOutbox";
+export { MemoryShelf, type Outbox, type SavedPush } from "./outbox";
+export { isBag, isSame, toPointer } from "./pointer";
 export type { Peers } from "./presence";
 export { Room, type ConnectionState, type RoomOptions, type RoomState } from "./room";
 export type * from "./types";

@@ -18,6 +18,17 @@ describe("add", () => {
     expect(ids(after)).toEqual(["a", "d", "b", "c"]);
   });
 
+  it.each([0, 1])("with index %i, at or before the parent's place, goes right after the parent", (index) => {
+    const record = node("c", {}, { parentId: "g" });
+    const after = apply(graph([node("a"), node("g"), node("b")]), [{ op: "add", kind: "node", record, index }]);
+    expect(ids(after)).toEqual(["a", "g", "c", "b"]);
+  });
+
+  it("of an id that is there with another content has no effect: the server refuses it", () => {
+    const before = graph([node("a", { prompt: "fox" })]);
+    expect(apply(before, [{ op: "add", kind: "node", record: node("a", { prompt: "owl" }) }])).toBe(before);
+  });
+
   it("of a record that is there already has no effect", () => {
     const before = graph([node("a", { prompt: "fox" })]);
     expect(apply(before, [{ op: "add", kind: "node", record: node("a", { prompt: "fox" }) }])).toBe(before);
@@ -76,11 +87,20 @@ describe("update", () => {
     expect(apply(before, [moved])).toBe(before);
   });
 
-  it("puts a parent in front of the child it gets", () => {
-    const after = apply(graph([node("a"), node("b"), node("g")]), [
-      { op: "update", kind: "node", id: "a", set: { "/parentId": "g" } },
-    ]);
+  it("that gives a node a parent further down moves the node and all inside it to the end, in their order", () => {
+    const family = [node("a"), node("b"), node("a2", {}, { parentId: "a" }), node("g"), node("c"), node("a1", {}, { parentId: "a" })];
+    const after = apply(graph(family), [{ op: "update", kind: "node", id: "a", set: { "/parentId": "g" } }]);
+    expect(ids(after)).toEqual(["b", "g", "c", "a", "a2", "a1"]);
+  });
+
+  it("that gives a node a parent further up moves nothing", () => {
+    const after = apply(graph([node("g"), node("a"), node("b")]), [{ op: "update", kind: "node", id: "b", set: { "/parentId": "g" } }]);
     expect(ids(after)).toEqual(["g", "a", "b"]);
+  });
+
+  it("that would put a node inside itself has no effect", () => {
+    const before = graph([node("a"), node("b", {}, { parentId: "a" })]);
+    expect(apply(before, [{ op: "update", kind: "node", id: "a", set: { "/parentId": "b" } }])).toBe(before);
   });
 });
 

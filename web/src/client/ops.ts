@@ -1,6 +1,9 @@
 /**
  * How operations change a document. Pure: a new document shares every record that was not touched, and an
- * operation without effect returns the very same document.
+ * operation without effect returns the very same document. An operation that the server will refuse has no effect.
+ *
+ * Order: a parent always stands before its children, because React Flow skips a child that comes first. Only an `add`
+ * and an update that gives a node a parent further down move anything in the list.
  */
 import { isSame, setAt, unsetAt } from "./pointer";
 import type { EdgeRecord, GraphDocument, NodeRecord, Op, UpdateOp, XY } from "./types";
@@ -25,7 +28,7 @@ function applyOne(document: GraphDocument, op: Op): GraphDocument {
   switch (op.op) {
     case "add":
       return op.kind === "node"
-        ? withNodes(document, parentsFirst(inserted(document.nodes, op.record, op.index)))
+        ? withNodes(document, inserted(document.nodes, op.record, placeOf(document.nodes, op)))
         : withEdges(document, inserted(document.edges, op.record, op.index));
     case "update":
       return op.kind === "node" ? updateNode(document, op) : updateEdge(document, op);
@@ -49,9 +52,13 @@ function withEdges(document: GraphDocument, edges: readonly EdgeRecord[]): Graph
 }
 
 function inserted<T extends AnyRecord>(records: readonly T[], record: T, index = records.length): readonly T[] {
-  const at = records.findIndex((known) => known.id === record.id);
-  if (at >= 0) return isSame(records[at], record) ? records : records.with(at, record);
-  return records.toSpliced(index, 0, record);
+  return records.some((known) => known.id === record.id) ? records : records.toSpliced(index, 0, record);
+}
+
+/** The index that was asked for, or right after the parent when that is further down. */
+function placeOf(nodes: readonly NodeRecord[], { record, index = nodes.length }: { record: NodeRecord; index?: number }): number {
+  const parentAt = record.parentId == null ? -1 : nodes.findIndex((node) => node.id === record.parentId);
+  return Math.max(index, parentAt + 1);
 }
 
 function edit<T extends Record<string, unknown>>(record: T, set: Record<string, unknown> = {}, unset: string[] = []): T {
@@ -69,7 +76,23 @@ function updateNode(document: GraphDocument, op: UpdateOp): GraphDocument {
   const after = edit(before, inParent(document.nodes, before, op), op.unset);
   if (after === before) return document;
   const nodes = document.nodes.with(index, after);
-  return withNodes(document, after.parentId === before.parentId ? nodes : parentsFirst(nodes));
+  if (after.parentId == null || after.parentId === before.parentId) return withNodes(document, nodes);
+  const family = withDescendants(nodes, [after.id]);
+  if (family.has(after.parentId)) return document; // a node cannot be inside itself
+  return withNodes(document, nodes.findIndex((node) => node.id === after.parentId) < index ? nodes : atEnd(nodes, family));
+}
+
+/** These nodes and everything inside them. */
+function withDescendants(nodes: readonly NodeRecord[], ids: readonly string[]): Set<string> {
+  const family = new Set(ids);
+  for (const node of nodes) {
+    if (node.parentId != null && family.has(node.parentId)) family.add(node.id); // parents come first, so one pass will do
+  }
+  return family;
+}
+
+function atEnd(nodes: readonly NodeRecord[], family: ReadonlySet<string>): readonly NodeRecord[] {
+  return [...nodes.filter((node) => !family.has(node.id)), ...nodes.filter((node) => family.has(node.id))];
 }
 
 /** Carries a position over into the parent the node has now, keeping its place on screen. */
@@ -85,7 +108,7 @@ function inParent(nodes: readonly NodeRecord[], node: NodeRecord, op: UpdateOp):
     const { "/position": _unplaceable, ...rest } = op.set ?? {};
     return rest;
   }
-  return { ...op.set, "/position": { x: position.x + from.x - to.x, y: position.y + from.y - to.y } };
+  return { ...op.set, "/position": { ...position, x: position.x + from.x - to.x, y: position.y + from.y - to.y } };
 }
 
 /** Where a parent's own coordinates start on the canvas; null when it is gone. */
@@ -112,10 +135,7 @@ function updateEdge(document: GraphDocument, op: UpdateOp): GraphDocument {
 }
 
 function removeNodes(document: GraphDocument, ids: readonly string[]): GraphDocument {
-  const gone = new Set(ids);
-  for (const node of document.nodes) {
-    if (node.parentId != null && gone.has(node.parentId)) gone.add(node.id); // parents come first, so one pass will do
-  }
+  const gone = withDescendants(document.nodes, ids);
   const nodes = document.nodes.filter((node) => !gone.has(node.id));
   const edges = document.edges.filter((edge) => !gone.has(edge.source) && !gone.has(edge.target));
   if (nodes.length === document.nodes.length && edges.length === document.edges.length) return document;
@@ -125,22 +145,6 @@ function removeNodes(document: GraphDocument, ids: readonly string[]): GraphDocu
 function removeEdges(document: GraphDocument, ids: ReadonlySet<string>): GraphDocument {
   const edges = document.edges.filter((edge) => !ids.has(edge.id));
   return edges.length === document.edges.length ? document : { ...document, edges };
-}
-
-/** React Flow skips a child that comes before its parent, so each parent is pulled up in front of its first child. */
-export function parentsFirst(nodes: readonly NodeRecord[]): readonly NodeRecord[] {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const placed = new Set<string>();
-  const ordered: NodeRecord[] = [];
-  const place = (node: NodeRecord): void => {
-    if (placed.has(node.id)) return;
-    placed.add(node.id);
-    const parent = node.parentId == null ? undefined : byId.get(node.parentId);
-    if (parent !== undefined) place(parent);
-    ordered.push(node);
-  };
-  nodes.forEach(place);
-  return ordered.every((node, index) => node === nodes[index]) ? nodes : ordered;
 }
 
 /** `next`, with every record that equals its predecessor replaced by that predecessor. */

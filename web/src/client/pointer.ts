@@ -15,7 +15,7 @@ export function toPointer(...path: string[]): string {
   return path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
-function isBag(value: unknown): value is Bag {
+export function isBag(value: unknown): value is Bag {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -41,6 +41,11 @@ export function unsetAt<T extends Bag>(target: T, pointer: string): T {
     if (!(key in parent)) return parent;
     return Object.fromEntries(Object.entries(parent).filter(([name]) => name !== key));
   }) as T;
+}
+
+/** What is at the pointer; undefined when there is nothing. */
+export function valueAt(target: unknown, pointer: string): unknown {
+  return parsePointer(pointer).reduce((below, key) => (isBag(below) && Object.hasOwn(below, key) ? below[key] : undefined), target);
 }
 
 /** Deep equality of JSON values. */

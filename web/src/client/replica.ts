@@ -3,11 +3,16 @@
  * answered yet, laid over it. The view is always `confirmed + pending`; nothing edits it by hand.
  */
 import { apply, EMPTY_DOCUMENT, keepIdentity } from "./ops";
+import type { SavedPush } from "./outbox";
 import type { GraphDocument, Op, PushError, Result, Resume, SnapshotPart, Transaction, Welcome, WorkflowFields } from "./types";
 
 export interface Pending {
   clientSeq: number;
   ops: Op[];
+  /** How the ops look from here, when only the server knows what they amount to. */
+  shown?: Op[] | undefined;
+  /** The transaction that this one takes back. */
+  undoOf?: number | undefined;
   /** Known to be stored at this seq, though the transaction itself has not reached us yet. */
   storedAt?: number;
   settle: (result: Result) => void;
@@ -16,19 +21,27 @@ export interface Pending {
 /** What the connection has to do after a message: go on, ask for a fresh copy, or say hello under a new client id. */
 export type Verdict = "ok" | "resync" | "renew";
 
+export type Answered = (result: Result) => void;
+
 export class Replica {
   clientId: string;
   confirmed: GraphDocument = EMPTY_DOCUMENT;
   view: GraphDocument = EMPTY_DOCUMENT;
   pending: readonly Pending[] = [];
   seq = 0;
-  private epoch: string | null = null;
+  epoch: string | null = null;
+  /** The epoch in which the waiting pushes were numbered, when another tab did that. */
+  private adoptedEpoch: string | null = null;
   private ackedClientSeq = 0;
   private nextClientSeq = 1;
   private arriving: { epoch: string; seq: number; workflow: WorkflowFields; parts: SnapshotPart[] } | null = null;
   private stale = false;
 
-  constructor(private readonly newClientId: () => string) {
+  /** `heed` hears of every transaction that somebody else made, in order. */
+  constructor(
+    private readonly newClientId: () => string,
+    private readonly heed: (ops: readonly Op[]) => void = () => undefined,
+  ) {
     this.clientId = newClientId();
   }
 
@@ -42,11 +55,25 @@ export class Replica {
   }
 
   /** Shows the ops at once; `settle` is called with the server's answer. */
-  push(ops: Op[], settle: (result: Result) => void): Pending {
-    const pending = { clientSeq: this.nextClientSeq++, ops, settle };
+  push(ops: Op[], settle: Answered, more: Pick<Pending, "shown" | "undoOf"> = {}): Pending {
+    const pending = { clientSeq: this.nextClientSeq++, ops, settle, ...more };
     this.pending = [...this.pending, pending];
     this.refresh();
     return pending;
+  }
+
+  /**
+   * Goes on where a closed tab stopped, under its id and numbers: what the server has had already it answers as it did
+   * then. Only for a replica that has sent nothing of its own yet.
+   */
+  adopt(clientId: string, saved: readonly SavedPush[], settle: Answered): void {
+    const own = this.pending;
+    this.startOver(clientId);
+    this.adoptedEpoch = saved.at(-1)?.epoch ?? null;
+    const first = saved.map(({ clientSeq, ops, undoOf }) => ({ clientSeq, ops, undoOf, settle }));
+    this.nextClientSeq = (first.at(-1)?.clientSeq ?? 0) + 1;
+    this.pending = [...first, ...this.renumbered(own)];
+    this.refresh();
   }
 
   /** What has to be sent again after a welcome, in order. */
@@ -55,7 +82,8 @@ export class Replica {
   }
 
   welcome(message: Welcome): Verdict {
-    const isNewEpoch = this.epoch !== null && message.epoch !== this.epoch;
+    const known = this.epoch ?? this.adoptedEpoch;
+    const isNewEpoch = known !== null && message.epoch !== known;
     for (const result of message.results ?? []) this.acknowledge(result);
     if (isNewEpoch) return "renew";
     this.stale = false;
@@ -93,7 +121,8 @@ export class Replica {
       if (transaction.seq > this.seq + 1) return this.lost();
       this.confirmed = apply(this.confirmed, transaction.ops);
       this.seq = transaction.seq;
-      this.dropOwn(transaction);
+      if (transaction.by.clientId === this.clientId) this.dropOwn(transaction);
+      else this.heed(transaction.ops);
     }
     this.dropStored();
     this.refresh();
@@ -124,14 +153,8 @@ export class Replica {
     for (const pending of this.pending) {
       if (pending.storedAt !== undefined) this.drop(pending, committed(pending, pending.storedAt));
     }
-    this.clientId = this.newClientId();
-    this.epoch = null;
-    this.arriving = null;
-    this.stale = false;
-    this.seq = 0;
-    this.ackedClientSeq = 0;
-    this.nextClientSeq = 1;
-    this.pending = this.pending.map((pending) => ({ ...pending, clientSeq: this.nextClientSeq++ }));
+    this.startOver(this.newClientId());
+    this.pending = this.renumbered(this.pending);
     this.refresh();
   }
 
@@ -141,6 +164,21 @@ export class Replica {
       this.drop(pending, { clientSeq: pending.clientSeq, seq: this.seq, outcome: "reject", error });
     }
     this.renew();
+  }
+
+  private startOver(clientId: string): void {
+    this.clientId = clientId;
+    this.epoch = null;
+    this.adoptedEpoch = null;
+    this.arriving = null;
+    this.stale = false;
+    this.seq = 0;
+    this.ackedClientSeq = 0;
+    this.nextClientSeq = 1;
+  }
+
+  private renumbered(list: readonly Pending[]): Pending[] {
+    return list.map((pending) => ({ ...pending, clientSeq: this.nextClientSeq++ }));
   }
 
   private lost(): Verdict {
@@ -170,7 +208,6 @@ export class Replica {
   }
 
   private dropOwn(transaction: Transaction): void {
-    if (transaction.by.clientId !== this.clientId) return;
     const own = this.pending.find((each) => each.clientSeq === transaction.by.clientSeq);
     if (own !== undefined) this.drop(own, committed(own, transaction.seq));
   }
@@ -183,7 +220,7 @@ export class Replica {
   }
 
   private refresh(): void {
-    const laid = this.pending.reduce((document, pending) => apply(document, pending.ops), this.confirmed);
+    const laid = this.pending.reduce((document, pending) => apply(document, pending.shown ?? pending.ops), this.confirmed);
     this.view = keepIdentity(this.view, laid);
   }
 }

@@ -3,7 +3,10 @@
  * offers one immutable state to whoever draws it.
  */
 import { Connection, type CloseAction, type SocketLike } from "./connection";
+import { newId } from "./id";
+import { Keeper, type Outbox, type SavedPush } from "./outbox";
 import { mergePeers, PresenceSender, type Peers } from "./presence";
+import { History, type Step, type Turn } from "./undo";
 import { Replica, type Pending, type Verdict } from "./replica";
 import type {
   Frame,
@@ -28,6 +31,10 @@ export interface RoomState {
   connection: ConnectionState;
   closeCode: number | null;
   pendingCount: number;
+  /** Whether what is pending survives a reload of the page. */
+  isDurable: boolean;
+  canUndo: boolean;
+  canRedo: boolean;
   role: Role | null;
   /** True from the first complete snapshot on. */
   isLoaded: boolean;
@@ -38,12 +45,16 @@ export interface RoomOptions {
   open?: (url: string) => SocketLike;
   newClientId?: () => string;
   random?: () => number;
+  /** Keeps unanswered pushes over a reload; without it they live as long as the page. */
+  outbox?: Outbox | undefined;
   /** A push was refused and rolled back. */
   onReject?: (error: PushError) => void;
   /** The server's word on something that is no document change (notice, error). */
   onNotice?: (code: string, detail: string) => void;
 }
 
+const REPLACED = 4010;
+const KEPT: PushError = { code: "ROOM_CLOSED", detail: "The canvas was closed. The change waits here until it is opened again." };
 const CLOSED: PushError = { code: "ROOM_CLOSED", detail: "The canvas was closed before the change was saved." };
 
 export class Room {
@@ -52,12 +63,19 @@ export class Room {
   private readonly replica: Replica;
   private readonly connection: Connection;
   private readonly presence: PresenceSender;
+  private readonly history = new History();
+  private readonly keeper: Keeper | null;
+  /** What closed tabs left behind and this one has taken over, until it has nothing of its own on the way. */
+  private orphaned: SavedPush[] = [];
+  private visits = 0;
+  private isJoined = false;
   private sessionId: string | null = null;
   private pongSeq = 0;
   private idle: (() => void)[] = [];
 
   constructor(private readonly options: RoomOptions) {
-    this.replica = new Replica(options.newClientId ?? (() => crypto.randomUUID()));
+    this.replica = new Replica(options.newClientId ?? newId, (ops) => this.history.heed(ops));
+    this.keeper = options.outbox ? new Keeper(options.outbox, () => this.publish()) : null;
     this.presence = new PresenceSender((set) => {
       if (this.state.connection === "live") this.connection.send({ type: "presence", set });
     });
@@ -78,6 +96,9 @@ export class Room {
       connection: "connecting",
       closeCode: null,
       pendingCount: 0,
+      isDurable: this.keeper !== null,
+      canUndo: false,
+      canRedo: false,
       role: null,
       isLoaded: false,
     };
@@ -91,14 +112,27 @@ export class Room {
   };
 
   join(): void {
-    this.connection.start();
+    this.isJoined = true;
+    const visit = ++this.visits;
+    if (this.keeper === null) return this.connection.start();
+    void this.lookForOrphans().then(() => {
+      if (visit !== this.visits) return;
+      this.adopt();
+      this.publish();
+      this.connection.start();
+    });
   }
 
-  /** Hangs up. Changes that were never acknowledged are answered with a rejection; `join` comes back afresh. */
+  /** Hangs up. Changes that were never acknowledged stay in the outbox, or are lost without one; `join` comes back afresh. */
   leave(): void {
+    this.isJoined = false;
+    this.visits++;
+    this.orphaned = [];
     this.connection.stop();
     this.presence.stop();
-    this.replica.abandon(CLOSED);
+    this.keeper?.release();
+    this.history.clear();
+    this.replica.abandon(this.state.isDurable ? KEPT : CLOSED);
     this.publish({ connection: "connecting", peers: {} });
   }
 
@@ -108,16 +142,41 @@ export class Room {
 
   /** Applies the ops here at once and answers with the server's verdict, which may take a reconnect to come. */
   push(ops: Op[]): Promise<Result> {
+    return this.commit(ops, this.history.record(this.replica.view, ops));
+  }
+
+  /** Takes back this tab's latest step, as far as nobody has written over it; undefined when there is none. */
+  undo(): Promise<Result> | undefined {
+    return this.turn(this.history.undo(this.replica.view));
+  }
+
+  redo(): Promise<Result> | undefined {
+    return this.turn(this.history.redo(this.replica.view));
+  }
+
+  private turn(turn: Turn | null): Promise<Result> | undefined {
+    if (turn !== null) return this.commit(turn.ops, turn.step, turn);
+    this.publish();
+    return undefined;
+  }
+
+  private commit(ops: Op[], step: Step | null, turn?: Turn): Promise<Result> {
     const answer = new Promise<Result>((resolve) => {
-      const pending = this.replica.push(ops, (result) => {
-        if (result.error) this.options.onReject?.(result.error);
+      const settle = (result: Result): void => {
+        if (step !== null) this.history.settle(step, result);
+        this.answered(result);
         resolve(result);
-      });
+      };
+      const pending = this.replica.push(ops, settle, turn && { shown: turn.shown, undoOf: turn.undoOf });
       if (this.state.connection === "live" && !this.replica.isBehind) this.sendPush(pending);
     });
     this.publish();
     return answer;
   }
+
+  private readonly answered = ({ error }: Result): void => {
+    if (error && error !== KEPT) this.options.onReject?.(error);
+  };
 
   /** Resolves when the server has answered every push made so far and since. */
   settled(): Promise<void> {
@@ -129,13 +188,28 @@ export class Room {
     this.presence.set(patch);
   }
 
+  private async lookForOrphans(): Promise<void> {
+    const visit = this.visits;
+    const found = (await this.keeper?.claim()) ?? [];
+    if (visit === this.visits) this.orphaned = found;
+  }
+
+  /** Goes on with what a closed tab could not get answered. */
+  private adopt(): void {
+    const saved = this.orphaned;
+    const clientId = saved[0]?.clientId;
+    this.orphaned = [];
+    if (clientId !== undefined) this.replica.adopt(clientId, saved, this.answered);
+  }
+
   private hello(): void {
     const { clientId } = this.replica;
     this.connection.send({ type: "hello", protocol: 1, clientId, resume: this.replica.resume() });
   }
 
   private sendPush(pending: Pending): void {
-    this.connection.send({ type: "push", clientSeq: pending.clientSeq, ops: pending.ops });
+    const undoOf = pending.undoOf === undefined ? {} : { undoOf: pending.undoOf };
+    this.connection.send({ type: "push", clientSeq: pending.clientSeq, ops: pending.ops, ...undoOf });
   }
 
   private receive(message: ServerMessage): void {
@@ -164,7 +238,10 @@ export class Room {
   private onWelcome(message: Welcome): void {
     this.sessionId = message.sessionId;
     this.connection.settled();
-    if (this.replica.welcome(message) === "renew") return this.heed("renew");
+    if (this.replica.welcome(message) === "renew") {
+      this.history.clear(); // its numbers belong to an epoch that is over
+      return this.heed("renew");
+    }
     const peers = mergePeers({}, message.presence, [message.sessionId]);
     const runs = Object.fromEntries((message.runs ?? []).map((run) => [run.nodeId, run]));
     this.publish({ role: message.role, peers, runs });
@@ -177,6 +254,7 @@ export class Room {
     this.pongSeq = 0;
     for (const pending of this.replica.unsent()) this.sendPush(pending);
     this.presence.repeat();
+    if (this.keeper !== null && this.orphaned.length === 0) void this.lookForOrphans().then(() => this.publish());
   }
 
   private onFrame(frame: Frame): void {
@@ -201,6 +279,8 @@ export class Room {
   }
 
   private onDown(action: CloseAction, code: number): void {
+    // Another tab works under this id. Nothing is lost by taking a new one; with both keeping it they would take turns forever.
+    if (code === REPLACED && this.replica.pending.length === 0) this.replica.renew();
     const connection = action === "retry" ? (this.state.isLoaded ? "reconnecting" : "connecting") : STATE_AFTER[action];
     this.publish({ connection, closeCode: code, peers: {} });
   }
@@ -215,14 +295,22 @@ export class Room {
   }
 
   private publish(change: Partial<RoomState> = {}): void {
-    const { view, pending } = this.replica;
-    this.state = { ...this.state, ...change, document: view, pendingCount: pending.length };
-    if (pending.length === 0) {
-      const waiting = this.idle;
-      this.idle = [];
-      for (const resolve of waiting) resolve();
-    }
+    const { clientId, epoch, view, pending } = this.replica;
+    if (this.isJoined) this.keeper?.keep(clientId, epoch, pending);
+    const { canUndo, canRedo } = this.history;
+    const isDurable = this.keeper?.isDurable ?? false;
+    this.state = { ...this.state, ...change, document: view, pendingCount: pending.length, isDurable, canUndo, canRedo };
+    if (pending.length === 0) this.onIdle();
     for (const listener of this.listeners) listener();
+  }
+
+  private onIdle(): void {
+    const waiting = this.idle;
+    this.idle = [];
+    for (const resolve of waiting) resolve();
+    if (this.orphaned.length === 0 || this.state.connection !== "live") return;
+    this.adopt();
+    this.reconnect();
   }
 }
 

@@ -2,7 +2,7 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { useCallback, useEffect, useState } from "react";
 import { EaselError, type PushError } from "../client";
 import { CanvasContext, useEasel } from "../react";
-import { http } from "../session";
+import { http, useMe } from "../session";
 import { SignIn } from "../SignIn";
 import { Loading } from "../ui/Loading";
 import { say } from "../ui/toasts";
@@ -22,7 +22,7 @@ export function Editor({ workflowId }: { workflowId: string }) {
   const onNotice = useCallback((_code: string, detail: string) => {
     if (detail !== "") say(detail);
   }, []);
-  const easel = useEasel(workflowId, { onReject, onNotice });
+  const easel = useEasel(workflowId, { accountId: useMe().id, onReject, onNotice });
   const { connection, closeCode, isLoaded } = easel;
   const refusal = useRefusal(workflowId, connection === "connecting" && closeCode !== null);
   const name = easel.document.workflow.name;

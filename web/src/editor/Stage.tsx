@@ -40,7 +40,7 @@ function minimapColor(node: Node): string {
 }
 
 export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
-  const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onDelete } = easel;
+  const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
   const mayEdit = useMayEdit();
   const flow = useReactFlow();
   const [hadNodes] = useState(nodes.length > 0); // fitting later would tear the first new node from under the pointer
@@ -70,6 +70,8 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
   };
   useShortcuts({
     "add-image": mayEdit ? addInMiddle : undefined,
+    undo: mayEdit ? canvas.undo : undefined,
+    redo: mayEdit ? canvas.redo : undefined,
     "fit-view": fit,
     "select-all": () => canvas.select(nodes.map((node) => node.id)),
     help: () => setHelpOpen(true),
@@ -84,6 +86,7 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
         onConnect={onConnect}
+        onReconnect={onReconnect}
         onDelete={onDelete}
         onDoubleClick={onDoubleClick}
         onPointerMove={onPointerMove}
@@ -91,7 +94,7 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
         isValidConnection={({ source, target }) => source !== target}
         nodesDraggable={mayEdit}
         nodesConnectable={mayEdit}
-        edgesReconnectable={false}
+        edgesReconnectable={mayEdit}
         deleteKeyCode={mayEdit ? ["Delete", "Backspace"] : null}
         selectionMode={SelectionMode.Partial}
         panOnScroll

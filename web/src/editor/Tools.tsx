@@ -1,4 +1,4 @@
-import { useMayEdit } from "../react";
+import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { Button } from "../ui/Button";
 
 interface ToolsProps {
@@ -16,8 +16,21 @@ export function Tools({ onAdd, onFit, onHelp }: ToolsProps) {
           Image
         </Button>
       )}
+      {mayEdit && <UndoRedo />}
       <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={onFit} />
       <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={onHelp} />
     </div>
+  );
+}
+
+function UndoRedo() {
+  const { undo, redo } = useCanvas();
+  const canUndo = useCanvasState((state) => state.room.canUndo);
+  const canRedo = useCanvasState((state) => state.room.canRedo);
+  return (
+    <>
+      <Button look="ghost" icon="undo" aria-label="Undo" data-testid="undo" disabled={!canUndo} onClick={undo} />
+      <Button look="ghost" icon="redo" aria-label="Redo" data-testid="redo" disabled={!canRedo} onClick={redo} />
+    </>
   );
 }

@@ -1,5 +1,5 @@
 /** Every shortcut of the canvas. The registry feeds the keys and the `?` sheet; those without an `act` are React Flow's. */
-export type Act = "add-image" | "fit-view" | "help" | "select-all";
+export type Act = "add-image" | "fit-view" | "help" | "redo" | "select-all" | "undo";
 
 export interface Shortcut {
   keys: string;
@@ -13,6 +13,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: "Double click", label: "Add an image node here", isEdit: true },
   { keys: "Ctrl Enter", label: "Generate, while writing a prompt", isEdit: true },
   { keys: "Delete", label: "Delete what is selected", isEdit: true },
+  { keys: "Ctrl Z", label: "Undo", act: "undo", isEdit: true },
+  { keys: "Ctrl Shift Z", label: "Redo", act: "redo", isEdit: true },
+  { keys: "Ctrl Y", label: "Redo", act: "redo", isEdit: true },
   { keys: "Arrow keys", label: "Move the selected nodes", isEdit: true },
   { keys: "Ctrl A", label: "Select everything", act: "select-all" },
   { keys: "Shift drag", label: "Select with a box" },
@@ -31,6 +34,6 @@ export function actOf(event: KeyboardEvent): Act | undefined {
   if (isTyping(event.target)) return undefined;
   const hasModifier = event.ctrlKey || event.metaKey;
   if (event.altKey) return undefined;
-  const pressed = (hasModifier ? "Ctrl " : "") + (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+  const pressed = (hasModifier ? (event.shiftKey ? "Ctrl Shift " : "Ctrl ") : "") + (event.key.length === 1 ? event.key.toUpperCase() : event.key);
   return SHORTCUTS.find((shortcut) => shortcut.keys === pressed)?.act;
 }

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { newId } from "../client";
 import { useCanvas } from "../react";
 import { http } from "../session";
 import type { Picture } from "./picture";
@@ -31,7 +32,7 @@ export function useImageRun(workflowId: string, nodeId: string, picture: Picture
     await room.settled(); // the server has to know the node, and the prompt that everyone sees, before it draws
     const { provider, model, size, seed } = picture;
     const promptSpec = { basePrompt, size, ...(seed !== null && { seed }) };
-    return http.startRun({ nodeId, workflowId, provider, model, promptSpec }, crypto.randomUUID());
+    return http.startRun({ nodeId, workflowId, provider, model, promptSpec }, newId());
   };
   const { jobId } = picture;
   return {

@@ -1,3 +1,4 @@
+import { reconnectEdge } from "@xyflow/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Room } from "../client";
 import { FakeServer, node, setPrompt } from "../client/FakeServer";
@@ -134,4 +135,169 @@ it("connects once, however often the same wire is drawn", () => {
   canvas.onConnect(wire);
   expect(server.heard("push")).toHaveLength(1);
   expect(canvas.store.getState().edges).toMatchObject([{ source: "a", target: "b" }]);
+});
+
+describe("React Flow's own changes", () => {
+  const ops = () => server.heard("push").map((push) => push.ops);
+
+  it("replace only the registers and data paths that differ", async () => {
+    server.ops(11, [setPrompt("a", "fox"), { op: "update", kind: "node", id: "a", set: { "/data/size": { width: 1, height: 1 } } }]);
+    canvas.setNodes((nodes) =>
+      nodes.map((each) =>
+        each.id === "a" ? { ...each, hidden: true, selected: true, data: { size: { width: 2, height: 1 }, onClick: () => 1 } } : each,
+      ),
+    );
+    await Promise.resolve();
+    expect(ops()).toEqual([
+      [{ op: "update", kind: "node", id: "a", set: { "/hidden": true, "/data/size/width": 2 }, unset: ["/data/prompt"] }],
+    ]);
+    expect(shown("a")).toMatchObject({ selected: true, measured: { width: 280 } });
+  });
+
+  it("of one moment are one push, in an order that the server can follow", async () => {
+    canvas.setEdges([{ id: "e", source: "child", target: "b" }]);
+    canvas.setNodes((nodes) => [
+      ...nodes.filter(({ id }) => id !== "a"),
+      { id: "child", position: { x: 1, y: 1 }, data: {}, parentId: "g" },
+      { id: "g", type: "group", position: { x: 0, y: 0 }, data: {} },
+    ]);
+    await Promise.resolve();
+    expect(ops()).toMatchObject([
+      [
+        { op: "add", record: { id: "g" } },
+        { op: "add", record: { id: "child", parentId: "g" } },
+        { op: "add", kind: "edge", record: { id: "e" } },
+        { op: "remove", kind: "node", ids: ["a"] },
+      ],
+    ]);
+  });
+
+  it("add at the place in the list that they name", async () => {
+    canvas.onNodesChange([{ type: "add", item: { id: "c", position: { x: 0, y: 0 }, data: {}, dragging: false }, index: 1 }]);
+    await Promise.resolve();
+    expect(ops()).toEqual([[{ op: "add", kind: "node", record: { id: "c", position: { x: 0, y: 0 }, data: {} }, index: 1 }]]);
+  });
+
+  it("that delete nodes and wires are one push, with onDelete or without", async () => {
+    server.ops(11, [{ op: "add", kind: "edge", record: { id: "e", source: "a", target: "b" } }]);
+    canvas.onEdgesChange([{ type: "remove", id: "e" }]);
+    canvas.onNodesChange([{ type: "remove", id: "a" }]);
+    await Promise.resolve();
+    expect(ops()).toEqual([[{ op: "remove", kind: "node", ids: ["a"] }]]);
+    expect(shown("a")).toBeUndefined();
+  });
+
+  it("are taken back on screen when the server refuses them", async () => {
+    canvas.setNodes([]);
+    await Promise.resolve();
+    server.result({ clientSeq: 1, seq: 10, outcome: "reject", error: { code: "FORBIDDEN", detail: "No." } });
+    expect(shown("a")).toBeDefined();
+  });
+
+  it("move a wire's end as one register, and as another wire when the id changes", async () => {
+    server.ops(11, [{ op: "add", kind: "edge", record: { id: "e", source: "a", target: "b", targetHandle: "in", data: { weight: 1 } } }]);
+    const [edge] = canvas.store.getState().edges;
+    if (edge === undefined) throw new Error("There is no wire.");
+    canvas.onReconnect(edge, { source: "b", target: "a", sourceHandle: null, targetHandle: null });
+    expect(ops()).toEqual([
+      [{ op: "update", kind: "edge", id: "e", set: { "/source": "b", "/target": "a" }, unset: ["/targetHandle"] }],
+    ]);
+
+    canvas.setEdges((edges) => reconnectEdge(edge, { source: "a", target: "a", sourceHandle: null, targetHandle: null }, edges));
+    await Promise.resolve();
+    expect(ops()[1]).toMatchObject([
+      { op: "add", kind: "edge", record: { id: "xy-edge__a-a", data: { weight: 1 } } },
+      { op: "remove", kind: "edge", ids: ["e"] },
+    ]);
+  });
+
+  it("from a viewer's screen are nobody's business", async () => {
+    server.socket.say({ type: "role", role: "viewer" });
+    canvas.setNodes([]);
+    canvas.onNodesChange([{ type: "dimensions", id: "a", dimensions: { width: 9, height: 9 }, setAttributes: true, resizing: false }]);
+    drag("a", 10, true);
+    drag("a", 10, false);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(ops()).toEqual([]);
+    expect(server.heard("presence").some(({ set }) => set.drag)).toBe(false);
+    expect(shown("a")?.position.x).toBe(0);
+  });
+
+  it("of an edge dragged on the left write place and size together, and not what others did meanwhile", () => {
+    canvas.onNodesChange([
+      { type: "position", id: "a", position: { x: -20, y: 0 } },
+      { type: "dimensions", id: "a", dimensions: { width: 300, height: 190 }, resizing: true, setAttributes: true },
+    ]);
+    canvas.onNodesChange([{ type: "dimensions", id: "a", dimensions: { width: 300, height: 190 }, resizing: false }]);
+    expect(ops()).toEqual([
+      [{ op: "update", kind: "node", id: "a", set: { "/position": { x: -20, y: 0 }, "/width": 300, "/height": 190 }, parentId: null }],
+    ]);
+  });
+
+  it("keep what another resized while the node was dragged", () => {
+    drag("a", 10, true);
+    server.ops(11, [{ op: "update", kind: "node", id: "a", set: { "/width": 500, "/height": 400 } }]);
+    drag("a", 30, false);
+    expect(ops()).toMatchObject([[{ set: { "/position": { x: 30, y: 0 } } }]]);
+    expect(shown("a")).toMatchObject({ width: 500, position: { x: 30 } });
+  });
+});
+
+describe("two people who drag the same node", () => {
+  const theirs = (x: number | null): void =>
+    server.socket.say({ type: "frame", presence: { s2: { drag: x === null ? null : { a: { x, y: 0 } } } } });
+  const at = (): number | undefined => shown("a")?.position.x;
+
+  it("each see their own hand, and after letting go their own place until the server has spoken", async () => {
+    drag("a", 10, true);
+    theirs(700);
+    expect(at()).toBe(10);
+    server.ops(11, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 700, y: 0 } } }]); // they let go first
+    expect(at()).toBe(10);
+    theirs(null);
+    theirs(710); // and take it again
+    drag("a", 30, true);
+    drag("a", 30, false);
+    expect(at()).toBe(30);
+    theirs(720);
+    expect(at()).toBe(30);
+
+    server.result({ clientSeq: 1, seq: 12, outcome: "commit" });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(at()).toBe(720); // they are still holding it
+    theirs(null);
+    expect(at()).toBe(30);
+    server.ops(13, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 725, y: 0 } } }]);
+    expect(at()).toBe(725);
+  });
+
+  it("never see a place twice on the way", () => {
+    const seen: (number | undefined)[] = [];
+    const stop = canvas.store.subscribe(() => seen.push(at()));
+    for (let x = 1; x <= 20; x++) {
+      drag("a", x, true);
+      theirs(1000 - x);
+      if (x % 5 === 0) server.ops(10 + x / 5, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 900 + x, y: 0 } } }]);
+    }
+    drag("a", 20, false);
+    server.result({ clientSeq: 1, seq: 15, outcome: "commit" });
+    stop();
+    expect(seen).toEqual(seen.toSorted((a = 0, b = 0) => a - b));
+    expect(at()).toBe(20);
+  });
+});
+
+it("undo and redo go through the canvas, an arrow key that still rests included", () => {
+  drag("a", 5, false);
+  canvas.undo();
+  expect(shown("a")?.position.x).toBe(0);
+  expect(canvas.store.getState().room.canRedo).toBe(true);
+  canvas.redo();
+  expect(shown("a")?.position.x).toBe(5);
+});
+
+it("draws a wire under React Flow's own id, so that two people's same wire is one", () => {
+  canvas.onConnect({ source: "a", target: "b", sourceHandle: null, targetHandle: null });
+  expect(server.heard("push")).toMatchObject([{ ops: [{ record: { id: "xy-edge__a-b", source: "a", target: "b" } }] }]);
 });

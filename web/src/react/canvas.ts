@@ -3,6 +3,7 @@
  * presence. Selection, measured sizes and gestures in progress stay on this screen.
  */
 import {
+  addEdge,
   applyEdgeChanges,
   applyNodeChanges,
   type Connection,
@@ -10,37 +11,38 @@ import {
   type EdgeChange,
   type Node,
   type NodeChange,
-  type NodeDimensionChange,
 } from "@xyflow/react";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import {
-  isSame,
-  type EdgeRecord,
-  type NodeRecord,
-  type Op,
-  type Result,
-  type Room,
-  type RoomState,
-  type UpdateOp,
-  type XY,
-} from "../client";
-import { dragsOf, mergeEdges, mergeNodes, type Sources } from "./merge";
+import { isSame, newId, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
+import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
+import { difference } from "./difference";
+import { Gesture, type Held } from "./gesture";
+import { dragsOf, keptOf, mergeEdges, mergeNodes, type Sources } from "./merge";
 
-export interface CanvasState {
-  nodes: Node[];
-  edges: Edge[];
+export interface CanvasState extends Shown {
   room: RoomState;
 }
 
-const NUDGE_MS = 250; // arrow keys move five pixels a press; one op when the hand rests
+/** A new list, or what makes one of the list that is shown. */
+type Next<T> = T[] | ((shown: T[]) => T[]);
+
+/** What was shown when the first of this moment's changes came, and what they have touched since. */
+interface Batch extends Shown {
+  touched: { nodes: Set<string>; edges: Set<string> };
+}
 
 export class Canvas {
   readonly store: StoreApi<CanvasState>;
   private readonly nodeSources: Sources = new Map();
   private readonly edgeSources = new Map<string, Edge>();
-  /** Nodes whose place and size are this screen's until the gesture ends. */
-  private readonly held = new Set<string>();
-  private nudge: ReturnType<typeof setTimeout> | null = null;
+  private readonly gesture = new Gesture(
+    () => this.showDrag(),
+    (held) => this.commitGesture(held),
+  );
+  /** Nodes that this screen has moved, and how many of those pushes are not answered yet. */
+  private readonly unanswered = new Map<string, number>();
+  private batch: Batch | null = null;
+  private selection: string[] = [];
 
   constructor(readonly room: Room) {
     this.store = createStore<CanvasState>(() => ({ nodes: [], edges: [], room: room.getState() }));
@@ -49,38 +51,67 @@ export class Canvas {
   }
 
   readonly onNodesChange = (changes: NodeChange[]): void => {
-    const local = changes.filter((change) => ["position", "dimensions", "select"].includes(change.type));
-    if (local.length === 0) return; // removals come through onDelete, as one push
-    this.store.setState((state) => ({ nodes: applyNodeChanges(local, state.nodes) }));
-    if (local.some((change) => change.type === "select")) this.showSelection();
-    this.followGesture(local);
+    const allowed = this.allowed(changes);
+    if (allowed.length === 0) return;
+    for (const id of touchedIds(allowed)) this.open().touched.nodes.add(id);
+    this.store.setState((state) => ({ nodes: onceEach(applyNodeChanges(allowed, state.nodes)) }));
+    this.showSelection();
+    if (this.mayEdit) this.gesture.follow(allowed);
   };
 
   readonly onEdgesChange = (changes: EdgeChange[]): void => {
-    const local = changes.filter((change) => change.type === "select");
-    if (local.length > 0) this.store.setState((state) => ({ edges: applyEdgeChanges(local, state.edges) }));
+    const allowed = this.allowed(changes);
+    if (allowed.length === 0) return;
+    for (const id of touchedIds(allowed)) this.open().touched.edges.add(id);
+    this.store.setState((state) => ({ edges: onceEach(applyEdgeChanges(allowed, state.edges)) }));
   };
 
+  readonly setNodes = (next: Next<Node>): void => {
+    const { nodes } = this.store.getState();
+    this.onNodesChange(listChanges(nodes, typeof next === "function" ? next(nodes) : next));
+  };
+
+  readonly setEdges = (next: Next<Edge>): void => {
+    const { edges } = this.store.getState();
+    this.onEdgesChange(listChanges(edges, typeof next === "function" ? next(edges) : next));
+  };
+
+  /** React Flow's own id: two people who draw the same wire at once draw one. */
   readonly onConnect = (connection: Connection): void => {
-    const { source, target, sourceHandle, targetHandle } = connection;
-    const ends = { source, target, ...(sourceHandle && { sourceHandle }), ...(targetHandle && { targetHandle }) };
-    const isDrawn = this.room.getState().document.edges.some((edge) => hasEnds(edge, connection));
-    if (!isDrawn) void this.room.push([{ op: "add", kind: "edge", record: { id: `e_${crypto.randomUUID()}`, ...ends } }]);
+    const { edges } = this.store.getState();
+    const drawn = addEdge(connection, edges).find((edge) => !edges.includes(edge));
+    if (drawn === undefined) return;
+    const isTaken = edges.some((edge) => edge.id === drawn.id);
+    this.setEdges([...edges, isTaken ? { ...drawn, id: `e_${newId()}` } : drawn]);
+    this.flush();
   };
 
-  /** The server takes the edges and children of a removed node along, so only edges on their own are named. */
+  /** The edge keeps its id, and with it its data and whatever others are doing to it. */
+  readonly onReconnect = (edge: Edge, { source, target, sourceHandle, targetHandle }: Connection): void => {
+    const ends = { source, target, sourceHandle, targetHandle };
+    this.setEdges((edges) => edges.map((each) => (each.id === edge.id ? { ...each, ...ends } : each)));
+    this.flush();
+  };
+
   readonly onDelete = ({ nodes, edges }: { nodes: Node[]; edges: Edge[] }): void => {
-    const gone = new Set(nodes.map((node) => node.id));
-    const loose = edges.filter((edge) => !gone.has(edge.source) && !gone.has(edge.target)).map((edge) => edge.id);
-    const ops: Op[] = [];
-    if (loose.length > 0) ops.push({ op: "remove", kind: "edge", ids: loose });
-    if (gone.size > 0) ops.push({ op: "remove", kind: "node", ids: [...gone] });
-    if (ops.length > 0) void this.room.push(ops);
+    this.onEdgesChange(edges.map(({ id }) => ({ type: "remove", id })));
+    this.onNodesChange(nodes.map(({ id }) => ({ type: "remove", id })));
+    this.flush();
+  };
+
+  readonly undo = (): void => {
+    this.settle();
+    void this.room.undo();
+  };
+
+  readonly redo = (): void => {
+    this.settle();
+    void this.room.redo();
   };
 
   addNode(record: Omit<NodeRecord, "id">): string {
-    const id = `n_${crypto.randomUUID()}`;
-    void this.room.push([{ op: "add", kind: "node", record: { ...record, id } as NodeRecord }]);
+    const id = `n_${newId()}`;
+    void this.push([{ op: "add", kind: "node", record: { ...record, id } as NodeRecord }]);
     return id;
   }
 
@@ -93,79 +124,97 @@ export class Canvas {
   }
 
   setNode(id: string, set: Record<string, unknown>, unset: string[] = []): Promise<Result> {
-    return this.room.push([{ op: "update", kind: "node", id, set, unset }]);
+    return this.push([{ op: "update", kind: "node", id, set, unset }]);
+  }
+
+  private get mayEdit(): boolean {
+    return this.room.getState().role !== "viewer";
+  }
+
+  /** A viewer's React Flow reports measured sizes and selections like everybody's; the rest is not a viewer's to change. */
+  private allowed<T extends NodeChange | EdgeChange>(changes: T[]): T[] {
+    return this.mayEdit ? changes : changes.filter((change) => change.type === "select" || change.type === "dimensions");
+  }
+
+  /** Changes of one moment (a delete, a paste, `setNodes` with `setEdges`) are one push, and one step to undo. */
+  private open(): Batch {
+    if (this.batch !== null) return this.batch;
+    const { nodes, edges } = this.store.getState();
+    queueMicrotask(() => this.flush());
+    return (this.batch = { nodes, edges, touched: { nodes: new Set(), edges: new Set() } });
+  }
+
+  private flush(): void {
+    const { batch } = this;
+    if (batch === null) return;
+    this.batch = null;
+    const ops = opsBetween(batch, this.store.getState(), batch.touched, this.room.getState().document);
+    if (ops.length > 0) void this.room.push(ops);
+    else this.sync();
+  }
+
+  /** Everything that is done but not pushed yet. */
+  private settle(): void {
+    this.flush();
+    this.gesture.settle();
+  }
+
+  private push(ops: Op[]): Promise<Result> {
+    this.settle();
+    return this.room.push(ops);
   }
 
   private sync(): void {
+    this.flush(); // what is about to be pushed is on screen already; without the push it would vanish from there
     const room = this.room.getState();
     const state = this.store.getState();
-    const nodes = mergeNodes(room.document.nodes, state.nodes, this.nodeSources, dragsOf(room.peers), this.held);
+    const drags = dragsOf(room.peers, this.unanswered); // ours is newer than what they are holding, until we know better
+    const nodes = mergeNodes(room.document.nodes, state.nodes, this.nodeSources, drags, this.gesture.held);
     const edges = mergeEdges(room.document.edges, state.edges, this.edgeSources);
     this.store.setState({ nodes, edges, room });
   }
 
   private showSelection(): void {
     const selection = this.store.getState().nodes.filter((node) => node.selected).map((node) => node.id);
+    if (isSame(selection, this.selection)) return;
+    this.selection = selection;
     this.room.setPresence({ selection: selection.length > 0 ? selection : null });
-  }
-
-  private followGesture(changes: NodeChange[]): void {
-    const positions = changes.filter((change) => change.type === "position");
-    const sizes = changes.filter(isResize);
-    const isMoving = positions.some((change) => change.dragging === true);
-    const isResizing = sizes.some((change) => change.resizing === true);
-    const isMoved = positions.some((change) => change.dragging === false);
-    const isResized = sizes.some((change) => change.resizing === false);
-    if (!isMoving && !isResizing && !isMoved && !isResized) return; // sizes measured on mount are nobody else's business
-
-    const wasDragged = positions.some((change) => this.held.has(change.id)) && this.nudge === null;
-    for (const change of [...positions, ...sizes]) this.held.add(change.id);
-    if (isMoving || isResizing) this.showDrag();
-    else if (isResized || wasDragged) this.commitGesture();
-    else this.commitSoon();
   }
 
   private showDrag(): void {
     const drag: Record<string, XY> = {};
-    for (const node of this.store.getState().nodes) if (this.held.has(node.id)) drag[node.id] = node.position;
+    for (const node of this.store.getState().nodes) if (this.gesture.held.places.has(node.id)) drag[node.id] = node.position;
     this.room.setPresence({ drag });
   }
 
-  private commitSoon(): void {
-    if (this.nudge !== null) clearTimeout(this.nudge);
-    this.nudge = setTimeout(() => this.commitGesture(), NUDGE_MS);
-  }
-
-  private commitGesture(): void {
-    if (this.nudge !== null) clearTimeout(this.nudge);
-    this.nudge = null;
+  private commitGesture(held: Held): void {
+    this.flush();
     const records = new Map(this.room.getState().document.nodes.map((record) => [record.id, record]));
     const ops = this.store.getState().nodes.flatMap((node) => {
-      const record = this.held.has(node.id) ? records.get(node.id) : undefined;
-      return record === undefined ? [] : difference(record, node);
+      const record = held.places.has(node.id) || held.sizes.has(node.id) ? records.get(node.id) : undefined;
+      if (record === undefined || !Number.isFinite(node.position.x + node.position.y)) return [];
+      return difference("node", record, { ...record, ...keptOf(node, held) }, node.id) ?? [];
     });
-    this.held.clear();
-    if (ops.length > 0) void this.room.push(ops);
+    for (const id of [...held.places, ...held.sizes]) this.nodeSources.delete(id); // from now on the document says where they are
+    if (ops.length > 0) void this.whileUnanswered(ops, () => this.room.push(ops));
     else this.sync();
     this.room.setPresence({ drag: null });
   }
+
+  private async whileUnanswered(ops: readonly UpdateOp[], push: () => Promise<Result>): Promise<void> {
+    const ids = ops.map((op) => op.id);
+    for (const id of ids) this.unanswered.set(id, (this.unanswered.get(id) ?? 0) + 1);
+    await push();
+    for (const id of ids) {
+      const left = (this.unanswered.get(id) ?? 1) - 1;
+      if (left > 0) this.unanswered.set(id, left);
+      else this.unanswered.delete(id);
+    }
+    this.sync();
+  }
 }
 
-function hasEnds(edge: EdgeRecord, connection: Connection): boolean {
-  const ends = ["source", "target", "sourceHandle", "targetHandle"] as const;
-  return ends.every((end) => (edge[end] ?? null) === (connection[end] ?? null)); // null and missing say the same
-}
-
-function isResize(change: NodeChange): change is NodeDimensionChange {
-  return change.type === "dimensions" && change.resizing !== undefined;
-}
-
-/** One op with the place and size that a gesture left behind, none when it came back to where it began. */
-function difference(record: NodeRecord, node: Node): UpdateOp[] {
-  const set: Record<string, unknown> = {};
-  if (!isSame(record.position, node.position)) set["/position"] = node.position;
-  if (node.width !== record.width && node.width !== undefined) set["/width"] = node.width;
-  if (node.height !== record.height && node.height !== undefined) set["/height"] = node.height;
-  if (Object.keys(set).length === 0) return [];
-  return [{ op: "update", kind: "node", id: record.id, set, parentId: node.parentId ?? null }];
+function onceEach<T extends { id: string }>(items: T[]): T[] {
+  const ids = new Set(items.map((item) => item.id));
+  return ids.size === items.length ? items : items.filter(({ id }) => ids.delete(id));
 }

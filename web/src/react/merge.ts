@@ -1,5 +1,6 @@
 import type { Edge, Node } from "@xyflow/react";
 import type { EdgeRecord, NodeRecord, Peers, XY } from "../client";
+import type { Held } from "./gesture";
 
 /** What a shown node was made from; as long as both parts are the same objects, so is the node. */
 interface Source {
@@ -9,9 +10,10 @@ interface Source {
 
 export type Sources = Map<string, Source>;
 
-/** Where the others are holding nodes right now. */
-export function dragsOf(peers: Peers): Record<string, XY> {
-  return Object.assign({}, ...Object.values(peers).map((peer) => peer.drag ?? {})) as Record<string, XY>;
+/** Where the others are holding nodes right now, but for those that are `ours`. */
+export function dragsOf(peers: Peers, ours: ReadonlyMap<string, unknown>): Record<string, XY> {
+  const drags = Object.values(peers).flatMap((peer) => Object.entries(peer.drag ?? {}));
+  return Object.fromEntries(drags.filter(([id]) => !ours.has(id)));
 }
 
 /**
@@ -23,29 +25,32 @@ export function mergeNodes(
   shown: Node[],
   sources: Sources,
   drags: Record<string, XY>,
-  held: ReadonlySet<string>,
+  held: Held,
 ): Node[] {
   const byId = new Map(shown.map((node) => [node.id, node]));
   const next = records.map((record) => {
     const current = byId.get(record.id);
-    const isHeld = held.has(record.id);
-    const drag = isHeld ? undefined : drags[record.id];
+    const drag = held.places.has(record.id) ? undefined : drags[record.id];
     const source = sources.get(record.id);
     if (current !== undefined && source?.record === record && source.drag === drag) return current;
     sources.set(record.id, { record, drag });
-    return overlaid(record, current, drag, isHeld);
+    return overlaid(record, current, drag, held);
   });
   if (sources.size > next.length) forget(sources, next);
   return isSameList(shown, next) ? shown : next;
 }
 
-function overlaid(record: NodeRecord, current: Node | undefined, drag: XY | undefined, isHeld: boolean): Node {
+function overlaid(record: NodeRecord, current: Node | undefined, drag: XY | undefined, held: Held): Node {
   const node = { ...record, position: drag ?? record.position } as Node;
   if (record.parentId == null) delete node.parentId;
   if (current === undefined) return node;
   const { selected, measured, dragging, resizing } = current;
-  Object.assign(node, { selected, measured, dragging, resizing });
-  return isHeld ? { ...node, position: current.position, width: current.width, height: current.height } : node;
+  return Object.assign(node, { selected, measured, dragging, resizing }, keptOf(current, held));
+}
+
+/** The place and size that a gesture gives the node. */
+export function keptOf({ id, position, width, height }: Node, { places, sizes }: Held): Partial<Node> {
+  return { ...(places.has(id) && { position }), ...(sizes.has(id) && { width, height }) };
 }
 
 function forget(sources: Sources, nodes: readonly Node[]): void {

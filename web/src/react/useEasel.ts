@@ -1,29 +1,41 @@
 import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
-import { Room, roomUrl, type PushError } from "../client";
+import { openOutbox, Room, roomUrl, type PushError } from "../client";
 import { Canvas } from "./canvas";
 
 export interface EaselOptions {
   /** Where Easel lives; the page's own origin unless said otherwise. */
   baseUrl?: string;
+  /** Who is signed in. With it, changes made without a connection survive a reload of the page. */
+  accountId?: string;
   onReject?: (error: PushError) => void;
   onNotice?: (code: string, detail: string) => void;
 }
 
-/** Joins a workflow for as long as the component lives. Give the handlers to `<ReactFlow>` as they are. */
-export function useEasel(workflowId: string, { baseUrl, onReject, onNotice }: EaselOptions = {}) {
+/**
+ * Joins a workflow for as long as the component lives, and stands in for `useNodesState` and `useEdgesState`: give the
+ * handlers to `<ReactFlow>` as they are.
+ */
+export function useEasel(workflowId: string, { baseUrl, accountId, onReject, onNotice }: EaselOptions = {}) {
   const canvas = useMemo(() => {
     const url = roomUrl(workflowId, baseUrl ?? window.location.href);
-    return new Canvas(new Room({ url, onReject, onNotice }));
-  }, [workflowId, baseUrl, onReject, onNotice]);
+    const outbox = accountId === undefined ? undefined : openOutbox({ workflowId, accountId });
+    return new Canvas(new Room({ url, outbox, onReject, onNotice }));
+  }, [workflowId, baseUrl, accountId, onReject, onNotice]);
 
   useEffect(() => {
     const { room } = canvas;
     const retry = (): void => room.retryNow();
+    const warn = (event: BeforeUnloadEvent): void => {
+      const { pendingCount, isDurable } = room.getState();
+      if (pendingCount > 0 && !isDurable) event.preventDefault();
+    };
     room.join();
     window.addEventListener("online", retry);
     document.addEventListener("visibilitychange", retry);
+    window.addEventListener("beforeunload", warn);
     return () => {
+      window.removeEventListener("beforeunload", warn);
       window.removeEventListener("online", retry);
       document.removeEventListener("visibilitychange", retry);
       room.leave();
@@ -31,6 +43,7 @@ export function useEasel(workflowId: string, { baseUrl, onReject, onNotice }: Ea
   }, [canvas]);
 
   const { nodes, edges, room } = useStore(canvas.store);
-  const { onNodesChange, onEdgesChange, onConnect, onDelete } = canvas;
-  return { canvas, nodes, edges, ...room, onNodesChange, onEdgesChange, onConnect, onDelete };
+  const { setNodes, setEdges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete, undo, redo } = canvas;
+  const handlers = { onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete };
+  return { canvas, nodes, edges, setNodes, setEdges, ...handlers, undo, redo, ...room };
 }

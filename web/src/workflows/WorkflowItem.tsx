@@ -18,7 +18,7 @@ export function WorkflowItem({ workflow, onRename, onRemove }: WorkflowItemProps
   return (
     <li className="workflow" data-testid="workflow-item">
       <a className="workflow__cover" href={canvasPath(id)} onClick={followLink} aria-label={`Open ${name}`}>
-        <CanvasGlyph seed={id} />
+        <CanvasGlyph name={name} />
       </a>
       <div className="workflow__foot">
         <div className="workflow__text">

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState, type DragEvent } from "react";
+import { newId } from "../client";
 import { canvasPath, navigate } from "../route";
 import { http, useMe } from "../session";
 import { Button } from "../ui/Button";
@@ -26,7 +27,7 @@ export function WorkflowList() {
       .then(({ id }) => navigate(canvasPath(id)), sayError)
       .finally(() => setBusy(false));
   };
-  const create = (): void => open(http.createWorkflow({ name: "Untitled canvas" }, crypto.randomUUID()));
+  const create = (): void => open(http.createWorkflow({ name: "Untitled canvas" }, newId()));
   const onDrop = (event: DragEvent): void => {
     event.preventDefault();
     setOver(false);

@@ -1,4 +1,4 @@
-import type { Workflow } from "../client";
+import { newId, type Workflow } from "../client";
 import { http } from "../session";
 import { say } from "../ui/toasts";
 
@@ -6,7 +6,7 @@ import { say } from "../ui/toasts";
 export async function importFile(file: File): Promise<Workflow> {
   const content = parseFlow(await file.text(), file.name);
   const name = typeof content.name === "string" && content.name !== "" ? content.name : file.name.replace(/\.json$/i, "");
-  const workflow = await http.createWorkflow({ ...content, name: name.slice(0, 200) }, crypto.randomUUID());
+  const workflow = await http.createWorkflow({ ...content, name: name.slice(0, 200) }, newId());
   for (const warning of workflow.warnings ?? []) say(typeof warning === "string" ? warning : warning.detail);
   return workflow;
 }
