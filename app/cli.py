@@ -1,28 +1,32 @@
 """The `easel` command. Each command imports what it runs, so that `easel --help` answers at once."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 from app.settings import Settings, SettingsError, masked, read_settings, sources
 
+if TYPE_CHECKING:
+    from app.embedded.datadir import State
+
 T = TypeVar("T")
-EXIT_PROBLEM = 2
+EXIT_ILL, EXIT_PROBLEM = 1, 2
 
 
 def main() -> None:
     """Runs the command line; what a person can put right ends in one sentence and exit code 2."""
     from app.embedded.errors import StartError
-    from app.migrate import SchemaError
     from canvas.errors import EaselError
 
     try:
         code = cli(standalone_mode=False)
-    except (SettingsError, StartError, SchemaError) as error:
+    except (SettingsError, StartError) as error:
         _say(str(error))
     except EaselError as error:
         _say(error.detail)
@@ -82,21 +86,31 @@ def migrate() -> None:
     """Bring the database to this version's schema."""
     from app.migrate import migrate as run_migrations
 
-    applied = asyncio.run(run_migrations(_database_url(_prepared())))
+    url = _database_url(_prepared())
+    with _reaching(url):
+        applied = asyncio.run(run_migrations(url))
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
 
 
 @cli.command("login-link")
 @click.option("--name", help="The account to sign in; made when there is none. Without it: the owner.")
-def login_link(name: str | None) -> None:
+@click.option(
+    "--role", type=click.Choice(["owner", "member"]), help="The owner of this Easel, or somebody with --name."
+)
+def login_link(name: str | None, role: str | None) -> None:
     """Print a link that signs a browser in once, within a day."""
     from app.auth.login_links import mint_login_link
-    from app.embedded.datadir import read_state
 
+    if role == "owner" and name is not None:
+        raise click.UsageError("There is one owner: leave --name out, or give `--role member`.")
+    if role == "member" and name is None:
+        raise click.UsageError("Whose link? Give --name as well.")
     settings = _prepared()
-    state = read_state(settings.data_dir)
+    state = _state(settings)
     base_url = settings.public_url or (state.url if state is not None and state.url else settings.base_url)
-    click.echo(asyncio.run(mint_login_link(_database_url(settings), base_url.rstrip("/"), name=name)))
+    url = _database_url(settings)
+    with _reaching(url):
+        click.echo(asyncio.run(mint_login_link(url, base_url.rstrip("/"), name=name)))
 
 
 @cli.group()
@@ -154,6 +168,60 @@ def list_accounts() -> None:
         click.echo(f"{one.id}  {one.role:6}  {one.name}")
 
 
+@account.command("set")
+@click.argument("name")
+@click.option("--name", "new_name", help="What it is called from now on.")
+@click.option("--color", help="The color of its cursor, as #rrggbb.")
+def set_account(name: str, new_name: str | None, color: str | None) -> None:
+    """Change an account. NAME is what `easel account list` calls it, or its id."""
+    from app.auth import accounts
+
+    if new_name is None and color is None:
+        raise click.UsageError("Say what to change: --name or --color.")
+    changed = _with_database(lambda connection: accounts.change_named(connection, name, name=new_name, color=color))
+    click.echo(f"{changed.id}  {changed.role:6}  {changed.name}  {changed.color}")
+
+
+@cli.command()
+def seed() -> None:
+    """Make a demo workflow in the owner's account. A second time changes nothing."""
+    from app.demo import NAME
+    from app.demo import seed as make_demo
+
+    async def make(connection_url: str) -> tuple[str, bool]:
+        import asyncpg
+
+        async with asyncpg.create_pool(connection_url, min_size=1, max_size=2) as pool:
+            return await make_demo(pool)
+
+    url = _database_url(_prepared())
+    with _reaching(url):
+        workflow_id, is_new = asyncio.run(make(url))
+    click.echo(f"{'Made' if is_new else 'Already there:'} “{NAME}”: /w/{workflow_id}")
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is configured, reachable and missing. Exit code 1 when something is wrong."""
+    from app.doctor import examine
+
+    found = read_settings()
+    findings = asyncio.run(examine(found, _state(found)))
+    for finding in findings:
+        click.echo(finding.line())
+    sys.stdout.flush()
+    # obstore's threads may still be letting go of Python objects: an ordinary exit then aborts, one time in twenty.
+    os._exit(0 if all(finding.is_well for finding in findings) else EXIT_ILL)
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document. Needs no database."""
+    from app.server import openapi_document
+
+    click.echo(msgspec.json.format(msgspec.json.encode(openapi_document())).decode())
+
+
 @cli.command()
 def settings() -> None:
     """Show every setting, its value and where it comes from; secrets are masked."""
@@ -167,7 +235,7 @@ def settings() -> None:
 
 
 def _default(value: Any) -> str:
-    if value is None or value == []:
+    if value is None or value == ():
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -182,30 +250,51 @@ def _prepared() -> Settings:
 
 def _database_url(found: Settings) -> str:
     """The database that is configured, or the one of the `easel up` that runs on this data folder."""
-    from app.embedded.datadir import read_state
-
     if found.database_url:
         return found.database_url
-    state = read_state(found.data_dir)
+    state = _state(found)
     if state is None or not state.database_url:
         raise SettingsError("No database: start `easel up` in another terminal, or set EASEL_DATABASE_URL.")
     return state.database_url
 
 
+def _state(found: Settings) -> "State | None":
+    from app.embedded.datadir import read_state
+
+    try:
+        return read_state(found.data_dir)
+    except NotADirectoryError:
+        return None  # nothing runs on what is no folder
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """A database that is away, or has not our tables, is a sentence."""
+    import asyncpg
+
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise SettingsError("The database has not this version's tables: run `easel migrate`.") from error
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        shown, reason = masked("EASEL_DATABASE_URL", url), str(error).split("\n")[0] or type(error).__name__
+        raise SettingsError(f"PostgreSQL cannot be used at {shown} ({reason}).") from error
+
+
 def _with_database(work: Callable[[Any], Awaitable[T]]) -> T:
+    url = _database_url(_prepared())
+
     async def connected() -> T:
         import asyncpg
 
-        try:
-            connection = await asyncpg.connect(_database_url(_prepared()), timeout=10)
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise SettingsError(f"The database cannot be reached ({error}).") from error
+        connection = await asyncpg.connect(url, timeout=10)
         try:
             return await work(connection)
         finally:
             await connection.close()
 
-    return asyncio.run(connected())
+    with _reaching(url):
+        return asyncio.run(connected())
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         registry = Registry([LocalProvider(pictures, pace_s=settings.local_pace_seconds)])
         run_store = RunStore(database, relay, picture_url)
         bells = BellStore(database, ArqDoorbell(redis))
-        objects = open_objects(settings.storage)
+        objects = open_storage(settings)
         yield Services(
             settings=settings,
             database=database,
@@ -130,6 +130,18 @@ async def _open_redis(settings: Settings) -> AsyncIterator[Redis]:
         yield redis
     finally:
         await redis.aclose()
+
+
+def open_storage(settings: Settings) -> Objects:
+    """Raises SettingsError for a folder that cannot be made, Invalid for a URL that names no store."""
+    try:
+        return open_objects(settings.storage)
+    except OSError as error:
+        shown = masked("EASEL_STORAGE_URL", settings.storage)
+        raise SettingsError(
+            f"Pictures cannot be kept at {shown} ({error.strerror}): "
+            "set EASEL_DATA_DIR or EASEL_STORAGE_URL to a folder of your own."
+        ) from error
 
 
 def database_url(settings: Settings) -> str:

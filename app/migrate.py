@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.auth.accounts import ensure_owner
+from app.settings import SettingsError
 from canvas.store.postgres import Connection
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
 
 
-class SchemaError(Exception):
+class SchemaError(SettingsError):
     """One sentence: the schema is older or newer than the code, and what to do."""
 
 

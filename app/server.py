@@ -1,88 +1,98 @@
 """`easel serve`: the HTTP and WebSocket server."""
 
+import asyncio
+import errno
+import signal
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
 import msgspec
 import structlog
 import uvicorn
-from litestar import Litestar, Response
+from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
 
 from app.compose import Services, open_services
-from app.problems import HANDLERS
+from app.edge import Edge
+from app.idempotency import Idempotency, KeptAnswers
+from app.openapi import describe
+from app.problems import HANDLERS, MAX_BODY_BYTES
 from app.routes.access import Authentication, requires_sign_in
 from app.routes.accounts import AccountsController
-from app.routes.graph import GraphController
+from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
 from app.routes.objects import ObjectsController
 from app.routes.page import page_routes
 from app.routes.rooms import room
 from app.routes.runs import ProvidersController, RendersController, RunsController, WorkflowEventsController
+from app.routes.schema import schema_routes
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
 from app.stopping import Stopping
-from app.version import VERSION
+from app.sweeper import keep_sweeping
 from canvas.hub import Hub, LiveRuns, open_hub
 from canvas.protocol import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY_BYTES = 32 << 20  # an import; a node has its own, smaller limit
 GRACE_S = 2  # what streams and sockets have to end in after SIGTERM
 BACKLOG = 2048
 
-# React Flow places nodes with style attributes set by script, which CSP does not count as inline.
-_PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob: {cdn}; connect-src 'self' ws: wss:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+API: list[ControllerRouterHandler] = [
+    AccountsController,
+    WorkflowsController,
+    NodesController,
+    EdgesController,
+    WorkflowEventsController,
+    RunsController,
+    ProvidersController,
+    RendersController,
+    ObjectsController,
+    HealthController,
+]
+INJECTED = ("services", "hub", "stopping")
+INJECTED_TYPES = (Services, Hub, Stopping)
 
 
-def create_app(services: Services, hub: Hub, stopping: Stopping) -> Litestar:
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The API described; needs no database."""
+    return describe(API, INJECTED, INJECTED_TYPES)
+
+
+def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
     settings = services.settings
-    policy = _PAGE_POLICY.format(cdn=settings.cdn_url or "").replace(" ;", ";")
-
-    def guarded(response: Response[object]) -> Response[object]:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Content-Security-Policy", policy)
-        return response
-
-    return Litestar(
-        route_handlers=[
-            AccountsController,
-            WorkflowsController,
-            GraphController,
-            WorkflowEventsController,
-            RunsController,
-            ProvidersController,
-            RendersController,
-            ObjectsController,
-            HealthController,
-            room,
-            *page_routes(),
-        ],
+    litestar = Litestar(
+        route_handlers=[*API, room, *schema_routes(openapi_document), *page_routes()],
         dependencies={
-            "services": Provide(lambda: services, sync_to_thread=False),
-            "hub": Provide(lambda: hub, sync_to_thread=False),
-            "stopping": Provide(lambda: stopping, sync_to_thread=False),
+            name: Provide(_giving(value), sync_to_thread=False)
+            for name, value in zip(INJECTED, (services, hub, stopping), strict=True)
         },
-        signature_types=[Services, Hub, Stopping],
-        middleware=[DefineMiddleware(Authentication, callers=services.callers)],
+        signature_types=INJECTED_TYPES,
+        middleware=[
+            DefineMiddleware(Authentication, callers=services.callers),
+            DefineMiddleware(Idempotency, answers=KeptAnswers(services.database)),  # type: ignore[arg-type]
+        ],
         guards=[requires_sign_in],
         exception_handlers=HANDLERS,  # type: ignore[arg-type]
-        after_request=guarded,
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=_cors(settings),
-        openapi_config=OpenAPIConfig(title="Easel", version=VERSION, path="/schema"),
+        openapi_config=None,
         logging_config=None,
         debug=False,
     )
+    return Edge(litestar, cdn_url=settings.cdn_url)  # type: ignore[arg-type]
+
+
+def _giving(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def _cors(settings: Settings) -> CORSConfig | None:
@@ -91,8 +101,15 @@ def _cors(settings: Settings) -> CORSConfig | None:
         return None
     return CORSConfig(
         allow_origins=list(settings.allowed_origins),
-        allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"],
-        expose_headers=["easel-seq", "etag", "location", "retry-after"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "last-event-id",
+        ],
+        expose_headers=["easel-seq", "etag", "idempotency-replayed", "location", "retry-after"],
         max_age=600,
     )
 
@@ -104,6 +121,19 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._stopping = stopping
         self._hub = hub
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal again at the end, which would kill us before the pools are closed."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._stopping.event.set()
@@ -141,8 +171,13 @@ async def serve(settings: Settings) -> None:
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
         server = Server(config, stopping, hub)
-        log.info("server.ready", url=settings.base_url)
-        await server.serve(sockets=[listener])
+        log.info("server.ready", url=settings.base_url, listening=f"{settings.host}:{settings.port}")
+        sweeping = asyncio.create_task(keep_sweeping(services.database))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            sweeping.cancel()
+            await asyncio.wait({sweeping})
 
 
 def live_runs(services: Services) -> LiveRuns:
@@ -165,7 +200,9 @@ def listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         where = f"{settings.host}:{settings.port}"
-        raise SettingsError(f"Cannot listen on {where} ({error.strerror}). Set EASEL_PORT to another one.") from error
+        is_port = error.errno in {errno.EADDRINUSE, errno.EACCES}
+        cure = "Set EASEL_PORT to another one." if is_port else "Set EASEL_HOST to an address of this machine."
+        raise SettingsError(f"Cannot listen on {where} ({error.strerror}). {cure}") from error
     listener.setblocking(False)
     return listener
 

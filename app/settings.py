@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_concurrency: int = 8
     lease_seconds: int = 15
     """How long a worker that fell silent keeps its run before another may take it over."""
+    hello_seconds: float = 5.0
+    """How long a new WebSocket may stay silent before it is closed."""
     local_pace_seconds: float = 1.5
     """How long the built-in provider takes its time over a picture, so that people can watch it being drawn."""
     env: Literal["development", "production"] = "development"
@@ -88,6 +90,10 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         raise SettingsError("EASEL_PORT must be from 0 to 65535.")
     if settings.worker_concurrency < 1 or settings.lease_seconds < 1:
         raise SettingsError("EASEL_WORKER_CONCURRENCY and EASEL_LEASE_SECONDS must be at least 1.")
+    if settings.max_upload_bytes < 1 or settings.max_pixels < 1:
+        raise SettingsError("EASEL_MAX_UPLOAD_BYTES and EASEL_MAX_PIXELS must be at least 1.")
+    if not settings.hello_seconds > 0 or not settings.local_pace_seconds >= 0:
+        raise SettingsError("EASEL_HELLO_SECONDS must be more than 0, EASEL_LOCAL_PACE_SECONDS at least 0.")
     return settings
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from canvas.errors import Invalid, NotFound
+from canvas.errors import Conflict, Invalid, NotFound
 from canvas.ids import new_id
 from canvas.store.postgres import Connection, Pool, reaching_the_database
 from canvas.values import check_json
@@ -31,6 +32,8 @@ def clean_name(name: str) -> str:
     """Raises Invalid for a name that is empty or too long."""
     name = name.strip()
     check_json(name)
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise Invalid("A name holds no line breaks or other control characters.")
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise Invalid(f"A name has 1 to {MAX_NAME_CHARACTERS} characters.")
     return name
@@ -58,7 +61,7 @@ async def find_or_create(connection: Connection, name: str) -> Account:
 
 
 async def create(connection: Connection, name: str) -> Account:
-    count = await connection.fetchval("SELECT count(*) FROM (SELECT FROM accounts LIMIT 1000) AS some")
+    count = await connection.fetchval("SELECT count(*) FROM (SELECT FROM accounts LIMIT 1000) AS counted")
     color = COLORS[count % len(COLORS)]
     row = await connection.fetchrow(_INSERT, new_id("acc"), clean_name(name), color)
     assert row is not None
@@ -67,6 +70,20 @@ async def create(connection: Connection, name: str) -> Account:
 
 async def list_accounts(connection: Connection) -> list[Account]:
     return [Account(**row) for row in await connection.fetch(_ALL)]
+
+
+async def change_named(connection: Connection, wanted: str, *, name: str | None, color: str | None) -> Account:
+    """`wanted`: an id or a name. Raises NotFound, and Conflict for a name that several have."""
+    rows = await connection.fetch(_WANTED, wanted)
+    if not rows:
+        raise NotFound(f"There is no account “{wanted}”. `easel account list` shows those there are.")
+    if len(rows) > 1:
+        raise Conflict(f"Several accounts are called “{wanted}”. Give the id of the one you mean.")
+    name = clean_name(name) if name is not None else None
+    color = clean_color(color) if color is not None else None
+    row = await connection.fetchrow(_CHANGE, rows[0]["id"], name, color)
+    assert row is not None
+    return Account(**row)
 
 
 class Accounts:
@@ -97,6 +114,7 @@ _INSERT_OWNER = """
 _OWNER = f"SELECT {_COLUMNS} FROM accounts WHERE role = 'owner'"
 _BY_ID = f"SELECT {_COLUMNS} FROM accounts WHERE id = $1"
 _BY_NAME = f"SELECT {_COLUMNS} FROM accounts WHERE name = $1 ORDER BY created_at LIMIT 1"
+_WANTED = "SELECT id FROM accounts WHERE id = $1 OR name = $1 ORDER BY id = $1 DESC LIMIT 2"
 _ALL = f"SELECT {_COLUMNS} FROM accounts ORDER BY created_at, id"
 _INSERT = f"INSERT INTO accounts (id, name, color) VALUES ($1, $2, $3) RETURNING {_COLUMNS}"
 _CHANGE = f"""

@@ -2,17 +2,24 @@
 
 from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp
 
 from app.auth.callers import Caller, Callers
-from canvas.errors import NotSignedIn
+from app.compose import Services
+from app.stopping import Stopping
+from canvas.errors import Invalid, NotFound, NotSignedIn
+from canvas.hub import Hub
 
 OPEN = {"open": True}
 """`opt` of a route that anybody may call."""
 
+TheServices = NamedDependency[Services]
+TheHub = NamedDependency[Hub]
+TheStopping = NamedDependency[Stopping]
 CallerRequest = Request[Caller, None, State]
 OpenRequest = Request[Caller | None, None, State]
 
@@ -25,6 +32,8 @@ class Authentication(AbstractAuthenticationMiddleware):
         self._callers = callers
 
     async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg]
+        if connection.scope["type"] == ScopeType.HTTP:
+            _refuse_nul(connection)
         if connection.scope["type"] != ScopeType.HTTP or connection.route_handler.opt.get("open"):
             return AuthenticationResult(user=None, auth=None)  # sockets and open routes ask for themselves
         method = str(connection.scope.get("method", "GET"))
@@ -36,5 +45,15 @@ def requires_sign_in(connection: ASGIConnection, handler: BaseRouteHandler) -> N
     """On every route unless it says that it is open."""
     if handler.opt.get("open") or connection.scope["type"] == ScopeType.WEBSOCKET:
         return
+    if connection.scope["method"] == "OPTIONS":  # says which methods there are; Litestar answers it by itself
+        return
     if connection.user is None:
         raise NotSignedIn("Sign in first: open a login link, or send “Authorization: Bearer <token>”.")
+
+
+def _refuse_nul(connection: ASGIConnection) -> None:  # type: ignore[type-arg]
+    """PostgreSQL's text holds no U+0000, so nothing can be found under one; said once, for every route."""
+    if "\0" in connection.scope["path"]:
+        raise NotFound("There is nothing at this address.")
+    if b"%00" in connection.scope["query_string"]:
+        raise Invalid("The character U+0000 cannot be looked for; remove it.", code="NUL_CHARACTER")

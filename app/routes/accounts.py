@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from litestar import Controller, Response, get, patch, post
 from litestar.datastructures import Cookie
+from litestar.params import FromQuery, JSONBody
 from litestar.response import Redirect
 
 from app.auth.accounts import Account
 from app.auth.login_links import sign_in
 from app.auth.sessions import COOKIE, SESSION_DAYS, end_session
 from app.auth.tokens import TICKET_SECONDS, mint_ticket
-from app.compose import Services
-from app.routes.access import OPEN, CallerRequest
+from app.routes.access import OPEN, CallerRequest, TheServices
 
 
 class ChangeMe(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,30 +29,30 @@ class AccountsController(Controller):
     tags = ("accounts",)
 
     @get("/login", opt=OPEN, operation_id="login", include_in_schema=False)
-    async def login(self, services: Services, token: str = "") -> Redirect:
+    async def login(self, services: TheServices, token: FromQuery[str] = "") -> Redirect:
         """Use a login link up and go to the page."""
         secret = await sign_in(services.database, token)
         cookie = session_cookie(secret, secure=services.settings.is_https)
         return Redirect("/", status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
 
     @get("/api/me", operation_id="getMe")
-    async def me(self, services: Services, request: CallerRequest) -> Account:
+    async def me(self, services: TheServices, request: CallerRequest) -> Account:
         """Who you are."""
         return await services.accounts.get(request.user.account_id)
 
     @patch("/api/me", operation_id="changeMe")
-    async def change_me(self, services: Services, request: CallerRequest, data: ChangeMe) -> Account:
+    async def change_me(self, services: TheServices, request: CallerRequest, data: JSONBody[ChangeMe]) -> Account:
         """Change your name or the color of your cursor."""
         return await services.accounts.change(request.user.account_id, name=data.name, color=data.color)
 
     @post("/api/tickets", operation_id="createTicket", status_code=201)
-    async def ticket(self, services: Services, request: CallerRequest) -> Ticket:
+    async def ticket(self, services: TheServices, request: CallerRequest) -> Ticket:
         """A one-use secret for `?ticket=` of a WebSocket, good for a minute."""
         secret = await mint_ticket(services.database, request.user.account_id)
         return Ticket(secret, datetime.now(UTC) + timedelta(seconds=TICKET_SECONDS))
 
     @post("/api/logout", operation_id="logout", status_code=204)
-    async def logout(self, services: Services, request: CallerRequest) -> Response[None]:
+    async def logout(self, services: TheServices, request: CallerRequest) -> Response[None]:
         """End this browser's session."""
         secret = request.cookies.get(COOKIE)
         if secret:

@@ -1,24 +1,26 @@
 """/api/workflows/{id}/nodes and …/edges: React Flow's records over REST. Every write is an op of the same log."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from litestar import Controller, Response, delete, get, patch, post, put
+from litestar.params import FromPath, JSONBody
+from litestar.types import OperationIDCreator
 
 from app.compose import Services
-from app.routes.access import CallerRequest
+from app.routes.access import CallerRequest, TheHub, TheServices
 from canvas.access import Action
 from canvas.errors import Conflict, EaselError, Invalid, NotFound
 from canvas.graph import Kind, Record
 from canvas.hub import Hub
 from canvas.ids import new_id
-from canvas.ops import TRANSIENT, Add, Op, Remove, Update
+from canvas.ops import Add, Op, Remove, Update
+from canvas.pointers import TRANSIENT
 from canvas.protocol import Author, Result
 from canvas.room import Push
 from jobs.pages import Page
 
 EASEL_SEQ = "Easel-Seq"
-_KINDS: dict[str, Kind] = {"nodes": "node", "edges": "edge"}
-Collection = Literal["nodes", "edges"]
 
 
 async def committed(hub: Hub, workflow_id: str, push: Push) -> Result:
@@ -30,109 +32,119 @@ async def committed(hub: Hub, workflow_id: str, push: Push) -> Result:
     return result
 
 
-class GraphController(Controller):
-    path = "/api/workflows/{workflow_id:str}/{collection:str}"
-    tags = ("graph",)
+def _named(verb: str) -> OperationIDCreator:
+    """`createNode`, `createEdge`: one handler serves both."""
+    return lambda _handler, _method, path: verb + ("Node" if "nodes" in path else "Edge")
 
-    @get(operation_id="listRecords")
+
+class _RecordsController(Controller):
+    """Nodes and edges are written alike. An id may hold slashes, so it is the rest of the path."""
+
+    tags = ("graph",)
+    kind: ClassVar[Kind]
+
+    @get(operation_id=lambda _handler, _method, path: "listNodes" if "nodes" in path else "listEdges")
     async def list_records(
-        self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str, collection: Collection
+        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
     ) -> Page[dict[str, Any]]:
-        """Every node (parents first) or edge."""
+        """All of them: nodes parents first, siblings in drawing order."""
         await _may(services, request, workflow_id, "read")
         graph = (await hub.read(workflow_id)).graph
-        return Page(graph.nodes_in_order() if collection == "nodes" else graph.edges_in_order(), None)
+        return Page(graph.nodes_in_order() if self.kind == "node" else graph.edges_in_order(), None)
 
-    @post(operation_id="createRecord", status_code=201)
+    @post(operation_id=_named("create"), status_code=201)
     async def create(
         self,
-        services: Services,
-        hub: Hub,
+        services: TheServices,
+        hub: TheHub,
         request: CallerRequest,
-        workflow_id: str,
-        collection: Collection,
-        data: dict[str, Any],
+        workflow_id: FromPath[str],
+        data: JSONBody[dict[str, Any]],
     ) -> Response[dict[str, Any]]:
-        """Add a node or an edge. Without an `id` it is given one."""
+        """Add one. Without an `id` it is given one."""
         await _may(services, request, workflow_id, "write")
-        kind = _KINDS[collection]
-        record = data if "id" in data else {"id": new_id(kind), **data}
-        result = await _commit(hub, request, workflow_id, Add(kind, record))
-        headers = {EASEL_SEQ: str(result.seq), "Location": f"/api/workflows/{workflow_id}/{collection}/{record['id']}"}
-        return Response(await _found(hub, workflow_id, kind, record["id"]), status_code=201, headers=headers)
+        record = data if "id" in data else {"id": new_id(self.kind), **data}
+        result = await _commit(hub, request, workflow_id, Add(self.kind, record))
+        stored = await _found(hub, workflow_id, self.kind, record["id"])
+        place = f"/api/workflows/{workflow_id}/{self.kind}s/{quote(record['id'], safe='')}"
+        return Response(stored, status_code=201, headers={EASEL_SEQ: str(result.seq), "Location": place})
 
-    @get("/{record_id:str}", operation_id="getRecord")
+    @get("/{record_id:path}", operation_id=_named("get"))
     async def read(
         self,
-        services: Services,
-        hub: Hub,
+        services: TheServices,
+        hub: TheHub,
         request: CallerRequest,
-        workflow_id: str,
-        collection: Collection,
-        record_id: str,
+        workflow_id: FromPath[str],
+        record_id: FromPath[str],
     ) -> dict[str, Any]:
-        """One node or edge."""
+        """One of them."""
         await _may(services, request, workflow_id, "read")
-        return await _found(hub, workflow_id, _KINDS[collection], record_id)
+        return await _found(hub, workflow_id, self.kind, record_id[1:])
 
-    @patch("/{record_id:str}", operation_id="changeRecord")
+    @patch("/{record_id:path}", operation_id=_named("change"))
     async def change(
         self,
-        services: Services,
-        hub: Hub,
+        services: TheServices,
+        hub: TheHub,
         request: CallerRequest,
-        workflow_id: str,
-        collection: Collection,
-        record_id: str,
-        data: dict[str, Any],
+        workflow_id: FromPath[str],
+        record_id: FromPath[str],
+        data: JSONBody[dict[str, Any]],
     ) -> Response[dict[str, Any]]:
         """A JSON merge patch (RFC 7396). `parentId` without `position` keeps a node's place on screen."""
         await _may(services, request, workflow_id, "write")
-        kind = _KINDS[collection]
-        record = await _found(hub, workflow_id, kind, record_id)
-        result = await _commit(hub, request, workflow_id, merge_patch(kind, record, data))
+        record = await _found(hub, workflow_id, self.kind, record_id[1:])
+        result = await _commit(hub, request, workflow_id, merge_patch(self.kind, record, data))
         headers = {EASEL_SEQ: str(result.seq)}
-        return Response(await _found(hub, workflow_id, kind, record_id), headers=headers)
+        return Response(await _found(hub, workflow_id, self.kind, record_id[1:]), headers=headers)
 
-    @put("/{record_id:str}", operation_id="replaceRecord")
+    @put("/{record_id:path}", operation_id=_named("replace"))
     async def replace(
         self,
-        services: Services,
-        hub: Hub,
+        services: TheServices,
+        hub: TheHub,
         request: CallerRequest,
-        workflow_id: str,
-        collection: Collection,
-        record_id: str,
-        data: dict[str, Any],
+        workflow_id: FromPath[str],
+        record_id: FromPath[str],
+        data: JSONBody[dict[str, Any]],
     ) -> Response[dict[str, Any]]:
-        """The whole record as it shall be; one that is not there is added."""
+        """The whole record as it shall be; one that is not there is added (201)."""
         await _may(services, request, workflow_id, "write")
-        kind = _KINDS[collection]
-        if data.get("id", record_id) != record_id:
+        id_ = record_id[1:]
+        if data.get("id", id_) != id_:
             raise Invalid("The id in the body is not the one in the URL.")
-        data = {**data, "id": record_id}
-        old = (await hub.read(workflow_id)).graph.table(kind).get(record_id)
-        op: Op = Add(kind, data) if old is None else whole_update(kind, old.record, data)
+        data = {**data, "id": id_}
+        old = (await hub.read(workflow_id)).graph.table(self.kind).get(id_)
+        op: Op = Add(self.kind, data) if old is None else whole_update(self.kind, old.record, data)
         result = await _commit(hub, request, workflow_id, op)
-        found = await _found(hub, workflow_id, kind, record_id)
+        found = await _found(hub, workflow_id, self.kind, id_)
         return Response(found, status_code=201 if old is None else 200, headers={EASEL_SEQ: str(result.seq)})
 
-    @delete("/{record_id:str}", operation_id="deleteRecord", status_code=204)
+    @delete("/{record_id:path}", operation_id=_named("delete"), status_code=204)
     async def remove(
         self,
-        services: Services,
-        hub: Hub,
+        services: TheServices,
+        hub: TheHub,
         request: CallerRequest,
-        workflow_id: str,
-        collection: Collection,
-        record_id: str,
+        workflow_id: FromPath[str],
+        record_id: FromPath[str],
     ) -> Response[None]:
-        """Remove a node with its edges and children, or an edge."""
+        """Remove one. A node takes its edges and children along."""
         await _may(services, request, workflow_id, "write")
-        kind = _KINDS[collection]
-        await _found(hub, workflow_id, kind, record_id)
-        result = await _commit(hub, request, workflow_id, Remove(kind, (record_id,)))
+        await _found(hub, workflow_id, self.kind, record_id[1:])
+        result = await _commit(hub, request, workflow_id, Remove(self.kind, (record_id[1:],)))
         return Response(None, status_code=204, headers={EASEL_SEQ: str(result.seq)})
+
+
+class NodesController(_RecordsController):
+    path = "/api/workflows/{workflow_id:str}/nodes"
+    kind = "node"
+
+
+class EdgesController(_RecordsController):
+    path = "/api/workflows/{workflow_id:str}/edges"
+    kind = "edge"
 
 
 async def _may(services: Services, request: CallerRequest, workflow_id: str, action: Action) -> None:

@@ -10,8 +10,7 @@ from litestar import Controller, Response, get
 from redis.exceptions import RedisError
 
 from app.compose import Services
-from app.routes.access import OPEN
-from app.stopping import Stopping
+from app.routes.access import OPEN, TheServices, TheStopping
 from app.version import VERSION
 from jobs.errors import StorageFailed
 from jobs.queue import workers_alive
@@ -20,10 +19,21 @@ log = structlog.get_logger(__name__)
 CHECK_TIMEOUT_S = 2.0
 
 
-class Health(msgspec.Struct):
+class Health(msgspec.Struct, omit_defaults=True):
     status: str
     services: dict[str, str]
     version: str
+    reasons: dict[str, str] = {}
+    """Why, for each service that is not connected."""
+
+
+# What an operator reads without a look at the log; an exception's own words stay there.
+_REASONS = {
+    "database": "PostgreSQL does not answer. Edits are refused until it does.",
+    "redis": "Redis does not answer. Edits are kept; runs wait.",
+    "storage": "The picture store does not answer. Pictures can neither be kept nor shown.",
+    "worker": "No worker has looked at the queue lately. Start `easel worker`.",
+}
 
 
 class HealthController(Controller):
@@ -31,14 +41,15 @@ class HealthController(Controller):
     tags = ("health",)
     opt = OPEN
 
-    @get(operation_id="getHealth", responses={})
-    async def health(self, services: Services) -> Response[Health]:
+    @get(operation_id="getHealth")
+    async def health(self, services: TheServices) -> Response[Health]:
         """Every service Easel stands on: 200 when all of them answer, else 503 with which one does not."""
         names = ("database", "redis", "storage", "worker")
         checks = (_database(services), _redis(services), services.objects.check(), _worker(services))
         found = dict(zip(names, await asyncio.gather(*map(_state, names, checks)), strict=True))
         is_healthy = all(state == "connected" for state in found.values())
-        health = Health("healthy" if is_healthy else "unhealthy", found, VERSION)
+        reasons = {name: _REASONS[name] for name, state in found.items() if state != "connected"}
+        health = Health("healthy" if is_healthy else "unhealthy", found, VERSION, reasons)
         return Response(health, status_code=200 if is_healthy else 503, headers={"Cache-Control": "no-store"})
 
     @get("/live", operation_id="getLiveness")
@@ -47,7 +58,7 @@ class HealthController(Controller):
         return {"status": "live"}
 
     @get("/ready", operation_id="getReadiness")
-    async def ready(self, services: Services, stopping: Stopping) -> Response[dict[str, str]]:
+    async def ready(self, services: TheServices, stopping: TheStopping) -> Response[dict[str, str]]:
         """Whether this server may be sent traffic: its database answers and it is not going away."""
         state = "stopping" if stopping.event.is_set() else await _state("database", _database(services))
         is_ready = state == "connected"

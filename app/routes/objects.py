@@ -4,11 +4,12 @@ import re
 from collections.abc import AsyncIterator
 
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from app.auth.callers import Caller
 from app.compose import Services
-from app.routes.access import OPEN, OpenRequest
+from app.routes.access import OPEN, OpenRequest, TheServices
 from canvas.errors import NotFound
 from jobs.renders import StoredObject
 
@@ -20,8 +21,10 @@ class ObjectsController(Controller):
     path = "/objects"
     tags = ("pictures",)
 
-    @get("/{key:path}", opt=OPEN, operation_id="getObject", media_type="application/octet-stream")
-    async def read(self, services: Services, request: OpenRequest, key: str) -> Response[bytes | None] | Stream:
+    @get("/{key:path}", opt=OPEN, operation_id="getObject")
+    async def read(
+        self, services: TheServices, request: OpenRequest, key: FromPath[str]
+    ) -> Response[bytes | None] | Stream:
         """A stored picture. Its address cannot be guessed; unless pictures are public, sign in as well."""
         stored = await services.renders.stored_object(key.lstrip("/"))
         if stored is None or not await _may_see(services, request, stored):

@@ -2,23 +2,23 @@
 
 from typing import Annotated, Any
 
-from litestar import Controller, Response, get, post
-from litestar.params import Parameter
+from litestar import Controller, MediaType, Response, get, post
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app.compose import Services
-from app.routes.access import CallerRequest
-from app.routes.streams import after_of, event_stream
-from app.stopping import Stopping
+from app.routes.access import CallerRequest, TheServices, TheStopping
+from app.routes.streams import Listener, after_of, event_stream
 from canvas.access import Action
 from canvas.errors import NotFound
-from jobs.events import EventBody
+from canvas.values import check_json
+from jobs.events import PAGE, EventBody, RunEvent
 from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
 from jobs.providers.registry import ListedProvider
 from jobs.renders import Render
 from jobs.run import ImageJobRecord, StartImageJobRequest, Status
 
-_LastEventId = Annotated[str | None, Parameter(header="Last-Event-ID")]
-_FromQuery = Annotated[str | None, Parameter(query="lastEventId")]
+_LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
+_FromQuery = Annotated[str | None, QueryParameter(name="lastEventId")]
 _NO_RUN = "There is no such run."
 
 
@@ -28,9 +28,10 @@ class RunsController(Controller):
 
     @post(operation_id="startRun", status_code=202)
     async def start(
-        self, services: Services, request: CallerRequest, data: StartImageJobRequest
+        self, services: TheServices, request: CallerRequest, data: JSONBody[StartImageJobRequest]
     ) -> Response[ImageJobRecord]:
         """Start making a picture for a node. It is stored before this answers."""
+        check_json(data.workflow_id)
         await services.workflows.membership(data.workflow_id, request.user.account_id, "run")
         record = await services.runs.start(data, request.user.account_id)
         return _accepted(record)
@@ -38,14 +39,14 @@ class RunsController(Controller):
     @get(operation_id="listRuns")
     async def list_runs(
         self,
-        services: Services,
+        services: TheServices,
         request: CallerRequest,
-        workflow_id: Annotated[str | None, Parameter(query="workflowId")] = None,
-        node_id: Annotated[str | None, Parameter(query="nodeId")] = None,
-        status: Status | None = None,
-        provider: str | None = None,
-        limit: int = DEFAULT_LIMIT,
-        cursor: str | None = None,
+        workflow_id: Annotated[str | None, QueryParameter(name="workflowId")] = None,
+        node_id: Annotated[str | None, QueryParameter(name="nodeId")] = None,
+        status: FromQuery[Status | None] = None,
+        provider: FromQuery[str | None] = None,
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
     ) -> Page[ImageJobRecord]:
         """Runs of every workflow you are a member of, newest first."""
         return await services.runs.list(
@@ -59,24 +60,28 @@ class RunsController(Controller):
         )
 
     @get("/{job_id:str}", operation_id="getRun")
-    async def read(self, services: Services, request: CallerRequest, job_id: str) -> ImageJobRecord:
+    async def read(self, services: TheServices, request: CallerRequest, job_id: FromPath[str]) -> ImageJobRecord:
         """One run."""
         return await _visible(services, request, job_id, "read")
 
     @post("/{job_id:str}/cancel", operation_id="cancelRun", status_code=202)
-    async def cancel(self, services: Services, request: CallerRequest, job_id: str) -> Response[ImageJobRecord]:
+    async def cancel(
+        self, services: TheServices, request: CallerRequest, job_id: FromPath[str]
+    ) -> Response[ImageJobRecord]:
         """Stop a run. One that a worker carries ends when the worker has heard of it."""
         await _visible(services, request, job_id, "run")
         return _accepted(await services.runs.cancel(job_id))
 
     @post("/{job_id:str}/retry", operation_id="retryRun", status_code=202)
-    async def retry(self, services: Services, request: CallerRequest, job_id: str) -> Response[ImageJobRecord]:
+    async def retry(
+        self, services: TheServices, request: CallerRequest, job_id: FromPath[str]
+    ) -> Response[ImageJobRecord]:
         """The same request once more, as a new run."""
         await _visible(services, request, job_id, "run")
         return _accepted(await services.runs.retry(job_id, request.user.account_id))
 
     @get("/{job_id:str}/preview", operation_id="getPreview", media_type="image/webp")
-    async def preview(self, services: Services, request: CallerRequest, job_id: str) -> Response[bytes]:
+    async def preview(self, services: TheServices, request: CallerRequest, job_id: FromPath[str]) -> Response[bytes]:
         """The newest preview of a run that is being made."""
         await _visible(services, request, job_id, "read")
         picture = await services.previews.read(job_id)
@@ -89,21 +94,24 @@ class RunsController(Controller):
     @get("/{job_id:str}/events", operation_id="watchRun", media_type="text/event-stream")
     async def events(
         self,
-        services: Services,
-        stopping: Stopping,
+        services: TheServices,
+        stopping: TheStopping,
         request: CallerRequest,
-        job_id: str,
+        job_id: FromPath[str],
         last_event_id: _LastEventId = None,
         from_query: _FromQuery = None,
     ) -> Response[Any]:
         """A run's events as SSE, or with `Accept: application/json` those stored so far. After the end: 204."""
-        await _visible(services, request, job_id, "read")
+        record = await _visible(services, request, job_id, "read")
         after = after_of(last_event_id, from_query)
         if _wants_json(request):
-            return Response(Page([event.body for event in await services.events.list_events(job_id, after)], None))
+            found = await services.events.list_events(job_id, after)
+            return _stored(found, str(found[-1].seq) if len(found) == PAGE else None)
         if after and await services.events.is_over(job_id, after):
             return Response(None, status_code=204)
-        return event_stream(services.events.follow(job_id, after), in_workflow=False, stopping=stopping.event)
+        listener = _listener(services, request, record.workflow_id)
+        events = services.events.follow(job_id, after)
+        return event_stream(events, listener, in_workflow=False, stopping=stopping.event)
 
 
 class WorkflowEventsController(Controller):
@@ -113,10 +121,10 @@ class WorkflowEventsController(Controller):
     @get(operation_id="watchWorkflow", media_type="text/event-stream")
     async def events(
         self,
-        services: Services,
-        stopping: Stopping,
+        services: TheServices,
+        stopping: TheStopping,
         request: CallerRequest,
-        workflow_id: str,
+        workflow_id: FromPath[str],
         last_event_id: _LastEventId = None,
         from_query: _FromQuery = None,
     ) -> Response[Any]:
@@ -125,9 +133,10 @@ class WorkflowEventsController(Controller):
         after = after_of(last_event_id, from_query)
         if _wants_json(request):
             found = await services.events.list_workflow_events(workflow_id, after)
-            return Response(Page[EventBody]([event.body for event in found], None))
+            return _stored(found, str(found[-1].workflow_seq) if len(found) == PAGE else None)
+        listener = _listener(services, request, workflow_id)
         events = services.events.follow_workflow(workflow_id, after)
-        return event_stream(events, in_workflow=True, stopping=stopping.event)
+        return event_stream(events, listener, in_workflow=True, stopping=stopping.event)
 
 
 class ProvidersController(Controller):
@@ -135,7 +144,7 @@ class ProvidersController(Controller):
     tags = ("runs",)
 
     @get(operation_id="listProviders")
-    async def list_providers(self, services: Services) -> list[ListedProvider]:
+    async def list_providers(self, services: TheServices) -> list[ListedProvider]:
         """Who can make pictures here, and what each model takes and costs."""
         return services.registry.listing()
 
@@ -147,13 +156,13 @@ class RendersController(Controller):
     @get(operation_id="listRenders")
     async def list_renders(
         self,
-        services: Services,
+        services: TheServices,
         request: CallerRequest,
-        workflow_id: Annotated[str | None, Parameter(query="workflowId")] = None,
-        provider: str | None = None,
-        q: str | None = None,
-        limit: int = DEFAULT_LIMIT,
-        cursor: str | None = None,
+        workflow_id: Annotated[str | None, QueryParameter(name="workflowId")] = None,
+        provider: FromQuery[str | None] = None,
+        q: FromQuery[str | None] = None,
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
     ) -> Page[Render]:
         """Your pictures, newest first; `q` is looked for in their prompts."""
         found = await services.renders.of_account(
@@ -168,7 +177,7 @@ class RendersController(Controller):
         return page_of(found, limit, last)
 
     @get("/{render_id:str}", operation_id="getRender")
-    async def read(self, services: Services, request: CallerRequest, render_id: str) -> Render:
+    async def read(self, services: TheServices, request: CallerRequest, render_id: FromPath[str]) -> Render:
         """One of your pictures."""
         return await services.renders.get(render_id, request.user.account_id)
 
@@ -185,6 +194,15 @@ async def _visible(services: Services, request: CallerRequest, job_id: str, acti
 
 def _accepted(record: ImageJobRecord) -> Response[ImageJobRecord]:
     return Response(record, status_code=202, headers={"Location": f"/api/runs/{record.job_id}"})
+
+
+def _listener(services: Services, request: CallerRequest, workflow_id: str) -> Listener:
+    return Listener(services.workflows, services.relay, workflow_id, request.user.account_id)
+
+
+def _stored(events: list[RunEvent], next_cursor: str | None) -> Response[Page[EventBody]]:
+    """`next_cursor` is the `lastEventId` to go on with."""
+    return Response(Page([event.body for event in events], next_cursor), media_type=MediaType.JSON)
 
 
 def _wants_json(request: CallerRequest) -> bool:

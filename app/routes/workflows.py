@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.auth.accounts import create as create_account
 from app.auth.login_links import link_for
 from app.compose import Services
-from app.routes.access import CallerRequest
+from app.routes.access import CallerRequest, TheHub, TheServices
 from app.routes.graph import EASEL_SEQ, committed
 from canvas import protocol
 from canvas.access import Action, Role
@@ -24,7 +24,7 @@ from canvas.relay.port import AccessHint, DeletedHint
 from canvas.room import Push, Room, decode_push
 from canvas.store.workflows import Member, WorkflowSummary, add_member
 from canvas.transfer import pictures_in, read_document, unwrap
-from canvas.values import check_json
+from canvas.values import MAX_SAFE_INTEGER, check_json
 from jobs.errors import ImageInvalid
 from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
 
@@ -53,8 +53,8 @@ class ChangeWorkflow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PushOps(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    client_id: str
-    client_seq: int
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="One per tab or program.")]
+    client_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER, description="1, 2, 3, … per clientId.")]
     ops: list[dict[str, Any]]
 
 
@@ -78,14 +78,16 @@ class WorkflowsController(Controller):
 
     @post(operation_id="createWorkflow", status_code=201)
     async def create(
-        self, services: Services, hub: Hub, request: CallerRequest, data: dict[str, Any]
+        self, services: TheServices, hub: TheHub, request: CallerRequest, data: JSONBody[dict[str, Any]]
     ) -> Response[Workflow]:
         """Create a workflow. A React Flow `toObject()` imports as it is; `warnings` names what could not be kept."""
         document = unwrap(data)
         name = clean_name(data.get("name") or document.get("name") or "Untitled")
         pictures = await _store_pictures(services, request.user.account_id, document)
         imported = read_document(document, pictures)
-        check_json(imported.viewport)
+        if imported.viewport is not None and not is_viewport(imported.viewport):
+            imported.viewport = None
+            imported.warnings.append("The viewport was left out: it is not {“x”, “y”, “zoom”} with numbers.")
         workflow_id = await services.workflows.create(request.user.account_id, name, imported)
         workflow = await _read(services, hub, workflow_id, request.user.account_id)
         workflow.warnings = imported.warnings
@@ -94,11 +96,11 @@ class WorkflowsController(Controller):
     @get(operation_id="listWorkflows")
     async def list_workflows(
         self,
-        services: Services,
+        services: TheServices,
         request: CallerRequest,
-        limit: int = DEFAULT_LIMIT,
-        cursor: str | None = None,
-        trash: bool = False,
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
+        trash: FromQuery[bool] = False,
     ) -> Page[WorkflowSummary]:
         """Your workflows, the one that changed last first. `trash=true`: those you deleted."""
         found = await services.workflows.page(
@@ -109,7 +111,7 @@ class WorkflowsController(Controller):
 
     @get("/{workflow_id:str}", operation_id="getWorkflow")
     async def read(
-        self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str
+        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
     ) -> Response[Workflow | None]:
         """The whole document, parents before children. Answers 304 to an `If-None-Match` that still holds."""
         workflow = await _read(services, hub, workflow_id, request.user.account_id)
@@ -121,11 +123,18 @@ class WorkflowsController(Controller):
 
     @patch("/{workflow_id:str}", operation_id="changeWorkflow")
     async def change(
-        self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str, data: ChangeWorkflow
+        self,
+        services: TheServices,
+        hub: TheHub,
+        request: CallerRequest,
+        workflow_id: FromPath[str],
+        data: JSONBody[ChangeWorkflow],
     ) -> Response[Workflow]:
         """Rename a workflow or set where it opens."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "write")
         await _check_if_match(request, hub, workflow_id, membership.role)
+        if isinstance(data.viewport, dict) and not is_viewport(data.viewport):
+            raise Invalid("A viewport is {“x”: number, “y”: number, “zoom”: number}.")
         values = {f"/{key}": value for key, value in msgspec.to_builtins(data).items()}
         push = Push(Author(request.user.account_id, "rest"), [SetWorkflow(values)], b"")
         result = await committed(hub, workflow_id, push)
@@ -133,7 +142,9 @@ class WorkflowsController(Controller):
         return Response(workflow, headers={EASEL_SEQ: str(result.seq)})
 
     @delete("/{workflow_id:str}", operation_id="deleteWorkflow", status_code=204)
-    async def move_to_trash(self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str) -> None:
+    async def move_to_trash(
+        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
+    ) -> None:
         """Move a workflow to the trash: its sockets close, its live runs are cancelled, its pictures stay."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         await _check_if_match(request, hub, workflow_id, membership.role)
@@ -142,7 +153,9 @@ class WorkflowsController(Controller):
         await services.runs.cancel_live(workflow_id)
 
     @post("/{workflow_id:str}/restore", operation_id="restoreWorkflow", status_code=200)
-    async def restore(self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str) -> Workflow:
+    async def restore(
+        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
+    ) -> Workflow:
         """Take a workflow out of the trash."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage", in_trash=True)
         await services.workflows.take_from_trash(workflow_id)
@@ -150,7 +163,7 @@ class WorkflowsController(Controller):
 
     @post("/{workflow_id:str}/duplicate", operation_id="duplicateWorkflow", status_code=201)
     async def duplicate(
-        self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str
+        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
     ) -> Response[Workflow]:
         """A copy that is yours. Runs stay with the original; their pictures come along."""
         await services.workflows.membership(workflow_id, request.user.account_id, "read")
@@ -165,11 +178,11 @@ class WorkflowsController(Controller):
     @get("/{workflow_id:str}/ops", operation_id="listOps")
     async def log(
         self,
-        services: Services,
+        services: TheServices,
         request: CallerRequest,
-        workflow_id: str,
-        since: Annotated[int, Parameter(ge=0)] = 0,
-        limit: Annotated[int, Parameter(ge=1, le=MAX_LOG_PAGE)] = MAX_LOG_PAGE,
+        workflow_id: FromPath[str],
+        since: Annotated[int, QueryParameter(ge=0, le=MAX_SAFE_INTEGER)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=MAX_LOG_PAGE)] = MAX_LOG_PAGE,
     ) -> Page[Transaction]:
         """The log after `since`; `nextCursor` is the `since` of the next page."""
         await services.workflows.membership(workflow_id, request.user.account_id, "read")
@@ -178,25 +191,34 @@ class WorkflowsController(Controller):
 
     @post("/{workflow_id:str}/ops", operation_id="pushOps", status_code=200)
     async def push(
-        self, services: Services, hub: Hub, request: CallerRequest, workflow_id: str, data: PushOps
+        self,
+        services: TheServices,
+        hub: TheHub,
+        request: CallerRequest,
+        workflow_id: FromPath[str],
+        data: JSONBody[PushOps],
     ) -> Result:
         """The WebSocket's push over HTTP, with the same counter. A push that is refused is answered, too."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "read")
-        if not 1 <= len(data.client_id) <= 64:
-            raise Invalid("A clientId has 1 to 64 characters.")
+        check_json(data.client_id)
         author = Author(request.user.account_id, "rest", data.client_id, data.client_seq)
         push = decode_push(author, membership.role, protocol.encode(data.ops))
         return await hub.push(workflow_id, push)
 
     @get("/{workflow_id:str}/members", operation_id="listMembers")
-    async def members(self, services: Services, request: CallerRequest, workflow_id: str) -> Page[Member]:
+    async def members(self, services: TheServices, request: CallerRequest, workflow_id: FromPath[str]) -> Page[Member]:
         """Who has a role here."""
         await services.workflows.membership(workflow_id, request.user.account_id, "read")
         return Page(await services.workflows.members(workflow_id), None)
 
     @put("/{workflow_id:str}/members/{account_id:str}", operation_id="setMember", status_code=204)
     async def set_member(
-        self, services: Services, request: CallerRequest, workflow_id: str, account_id: str, data: SetRole
+        self,
+        services: TheServices,
+        request: CallerRequest,
+        workflow_id: FromPath[str],
+        account_id: FromPath[str],
+        data: JSONBody[SetRole],
     ) -> None:
         """Give an account a role, or another one."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
@@ -205,7 +227,7 @@ class WorkflowsController(Controller):
 
     @delete("/{workflow_id:str}/members/{account_id:str}", operation_id="removeMember", status_code=204)
     async def remove_member(
-        self, services: Services, request: CallerRequest, workflow_id: str, account_id: str
+        self, services: TheServices, request: CallerRequest, workflow_id: FromPath[str], account_id: FromPath[str]
     ) -> None:
         """Take an account's role away. Its sockets close within a second."""
         action: Action = "read" if account_id == request.user.account_id else "manage"
@@ -214,7 +236,9 @@ class WorkflowsController(Controller):
         await services.relay.publish(workflow_id, AccessHint())
 
     @post("/{workflow_id:str}/invites", operation_id="invite", status_code=201)
-    async def invite(self, services: Services, request: CallerRequest, workflow_id: str, data: Invite) -> InviteLink:
+    async def invite(
+        self, services: TheServices, request: CallerRequest, workflow_id: FromPath[str], data: JSONBody[Invite]
+    ) -> InviteLink:
         """A new account of that name, with that role, and the login link to send to its person."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         role = _given(data.role)
@@ -240,6 +264,11 @@ async def _read(services: Services, hub: Hub, workflow_id: str, account_id: str)
         created_at=summary.created_at,
         updated_at=summary.updated_at,
     )
+
+
+def is_viewport(value: Any) -> bool:
+    numbers: list[Any] = [value.get(key) for key in ("x", "y", "zoom")] if isinstance(value, dict) else []
+    return len(numbers) == 3 and all(type(number) in {int, float} and abs(number) < 1e15 for number in numbers)
 
 
 def _etag(epoch: str, seq: int, role: Role) -> str:

@@ -1,0 +1,231 @@
+"""The OpenAPI document: what Litestar knows of the routes, and what is true of all of them, said once here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.routes import HTTPRoute
+from litestar.types import ControllerRouterHandler
+
+from app.idempotency import MAX_KEY_CHARACTERS
+from app.problems import PROBLEM_JSON
+from app.version import VERSION
+
+Document = dict[str, Any]
+
+_ABOUT = """The real-time backend for React Flow canvases that make pictures.
+
+Every error is a problem document (RFC 9457) with a stable `code`. Lists take `limit` and `cursor` and answer
+`{items, nextCursor}`. Every write takes an `Idempotency-Key`: the same key and body within 24 hours gives the first
+answer again. Live editing is the WebSocket `/ws/workflows/{id}`."""
+
+_PROBLEMS = {
+    "400": "The request cannot be understood.",
+    "401": "Nobody is signed in.",
+    "403": "Your role does not allow this.",
+    "404": "There is no such thing, or you may not know of it.",
+    "409": "It is in the way of something else: an id that is taken, a live run, a reused Idempotency-Key.",
+    "412": "It has changed since you read it (`If-Match`).",
+    "413": "The body is too large.",
+    "422": "Understood, and cannot be done as it stands.",
+    "429": "A limit is reached.",
+    "500": "Something went wrong on our side.",
+    "503": "Something Easel stands on is away. Try again.",
+}
+_WRITES = frozenset({"post", "put", "patch", "delete"})
+
+_POSITION = {"type": "object", "required": ["x", "y"], "properties": {"x": {"type": "number"}, "y": {"type": "number"}}}
+_ID = {"type": "string", "minLength": 1, "maxLength": 256}
+_RECORDS: Document = {
+    "Node": {
+        "type": "object",
+        "description": "A React Flow node. Keys that are not listed here are kept.",
+        "required": ["id", "position"],
+        "properties": {
+            "id": _ID,
+            "type": {"type": "string", "description": "`image_generation` is the built-in one."},
+            "position": _POSITION,
+            "data": {"type": "object", "additionalProperties": True},
+            "parentId": _ID,
+            "width": {"type": "number"},
+            "height": {"type": "number"},
+        },
+        "additionalProperties": True,
+    },
+    "Edge": {
+        "type": "object",
+        "description": "A React Flow edge. Keys that are not listed here are kept.",
+        "required": ["id", "source", "target"],
+        "properties": {
+            "id": _ID,
+            "source": _ID,
+            "target": _ID,
+            "sourceHandle": {"type": ["string", "null"]},
+            "targetHandle": {"type": ["string", "null"]},
+            "type": {"type": "string"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+        "additionalProperties": True,
+    },
+    "NewWorkflow": {
+        "type": "object",
+        "description": (
+            "A name, or a React Flow `toObject()` of v10 to v12 as it is; `{data: …}`, `{flow: …}`, `{graph: …}` and "
+            "`{dsl: {graph: …}}` around one are opened."
+        ),
+        "properties": {
+            "name": {"type": "string", "maxLength": 200, "default": "Untitled"},
+            "nodes": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}},
+            "edges": {"type": "array", "items": {"$ref": "#/components/schemas/Edge"}},
+            "viewport": {"$ref": "#/components/schemas/Viewport"},
+        },
+        "additionalProperties": True,
+    },
+    "Viewport": {
+        "type": ["object", "null"],
+        "required": ["x", "y", "zoom"],
+        "properties": {"x": {"type": "number"}, "y": {"type": "number"}, "zoom": {"type": "number"}},
+    },
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "instance", "error", "message"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "A sentence for the person."},
+            "code": {"type": "string", "description": "Stable, for programs."},
+            "instance": {"type": "string"},
+            "error": {"type": "string", "description": "The title again."},
+            "message": {"type": "string", "description": "The detail again."},
+        },
+        "additionalProperties": True,
+    },
+}
+_BODIES = {"createNode": "Node", "replaceNode": "Node", "createEdge": "Edge", "replaceEdge": "Edge"}
+_ANSWERS = {f"{verb}{kind}": kind for verb in ("get", "create", "change", "replace") for kind in ("Node", "Edge")}
+_BODIES["createWorkflow"] = "NewWorkflow"
+
+
+def describe(handlers: Sequence[ControllerRouterHandler], injected: Sequence[str], types: Sequence[Any]) -> Document:
+    """The document of these routes. `injected`: arguments of theirs that no request carries; `types`: theirs."""
+    bare = Litestar(
+        route_handlers=handlers,
+        dependencies={name: Provide(_nothing_for(name), sync_to_thread=False) for name in injected},
+        signature_types=types,
+        openapi_config=OpenAPIConfig(
+            title="Easel",
+            version=VERSION,
+            description=_ABOUT,
+            use_handler_docstrings=True,
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,
+    )
+    document = bare.openapi_schema.to_schema()
+    open_ids = _open_operations(bare)
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _complete(path, method, operation, is_open=operation["operationId"] in open_ids)
+    components = document.setdefault("components", {})
+    components["schemas"] = {**components.get("schemas", {}), **_RECORDS}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "An API token: `easel token create`."},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "easel_session", "description": "From a login link."},
+    }
+    components["responses"] = {status: _problem_answer(detail) for status, detail in _PROBLEMS.items()}
+    document["paths"] = dict(sorted(document["paths"].items()))
+    return document
+
+
+def _nothing_for(name: str) -> Callable[[], str]:
+    return lambda: name  # Litestar wants another provider for each
+
+
+def _open_operations(app: Litestar) -> set[str]:
+    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
+    handlers = (handler for route in routes for handler, _ in route.route_handler_map.values())
+    return {str(handler.operation_id) for handler in handlers if handler.opt.get("open")}
+
+
+def _complete(path: str, method: str, operation: Document, *, is_open: bool) -> None:
+    operation["summary"] = operation.pop("description", operation.get("summary", ""))
+    operation["security"] = [] if is_open else [{"token": []}, {"cookie": []}]
+    if method in _WRITES and not is_open:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    name = operation["operationId"]
+    if name in _CONDITIONAL:
+        operation.setdefault("parameters", []).append(_CONDITIONAL[name])
+    if name in _BODIES:
+        operation["requestBody"] = {"required": True, "content": _json_of(_BODIES[name])}
+    if name in _ANSWERS:
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                answer["content"] = _json_of(_ANSWERS[name])
+    for status in _problems_of(path, method, operation, is_open=is_open):
+        operation["responses"][status] = {"$ref": f"#/components/responses/{status}"}
+
+
+def _problems_of(path: str, method: str, operation: Document, *, is_open: bool) -> list[str]:
+    takes_input = bool(operation.get("parameters")) or "requestBody" in operation
+    states = {
+        "400": takes_input,
+        "401": not is_open,
+        "403": method in _WRITES and not is_open,
+        "404": "{" in path,
+        "409": method in _WRITES,
+        "412": any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", [])),
+        "413": "requestBody" in operation,
+        "422": takes_input,
+        "429": method in _WRITES and not is_open,
+        "500": True,
+        "503": True,
+    }
+    return [status for status, can_be in states.items() if can_be and status not in operation["responses"]] + (
+        ["400"] if takes_input else []
+    )
+
+
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` you read; 412 when the workflow has changed since.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` you have; 304 when it still holds.",
+    "schema": {"type": "string"},
+}
+_CONDITIONAL = {
+    "getWorkflow": _IF_NONE_MATCH,
+    "getObject": _IF_NONE_MATCH,
+    "changeWorkflow": _IF_MATCH,
+    "deleteWorkflow": _IF_MATCH,
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Sent again with the same body, it gives the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS},
+}
+
+
+def _json_of(schema: str) -> Document:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _problem_answer(detail: str) -> Document:
+    return {
+        "description": detail,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

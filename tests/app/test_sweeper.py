@@ -1,0 +1,41 @@
+"""What has expired is taken away; what has not stays."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from app.auth.accounts import create
+from app.auth.sessions import open_session
+from app.auth.tokens import mint_ticket, use_ticket
+from app.sweeper import sweep
+
+
+def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
+    async def scenario() -> None:
+        async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
+            async with pool.acquire() as connection:
+                account = await create(connection, "Sweep")
+                await open_session(connection, account.id)
+                await open_session(connection, account.id)
+            ticket = await mint_ticket(pool, account.id)
+            await pool.execute(_TWO_KEYS, account.id)
+            await pool.execute(_EXPIRE_ONE, account.id)
+
+            await sweep(pool)
+
+            assert await pool.fetchval("SELECT count(*) FROM sessions WHERE account_id = $1", account.id) == 1
+            keys = await pool.fetch("SELECT key FROM idempotency_keys WHERE account_id = $1", account.id)
+            assert [row["key"] for row in keys] == ["new"]
+            assert await use_ticket(pool, ticket) == account.id
+
+    asyncio.run(scenario())
+
+
+_TWO_KEYS = """
+    INSERT INTO idempotency_keys (account_id, route, key, digest, created_at)
+    VALUES ($1, 'r', 'old', '', now() - interval '25 hours'), ($1, 'r', 'new', '', now())"""
+_EXPIRE_ONE = """
+    UPDATE sessions SET expires_at = now() - interval '1 second'
+    WHERE token_hash = (SELECT token_hash FROM sessions WHERE account_id = $1 LIMIT 1)"""
