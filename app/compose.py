@@ -15,6 +15,7 @@ from app.migrate import check_schema
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.postgres import Connection, Pool, PostgresStore
+from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
 from jobs.events import Events
 from jobs.images.decode import Limits
@@ -46,6 +47,7 @@ class Services(NamedTuple):
     relay: RedisRelay
     documents: PostgresStore
     workflows: Workflows
+    versions: Versions
     accounts: Accounts
     callers: Callers
     objects: Objects
@@ -82,6 +84,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             relay=relay,
             documents=PostgresStore(database),
             workflows=Workflows(database),
+            versions=Versions(database),
             accounts=Accounts(database),
             callers=Callers(database, settings.admin_token, settings.origins),
             objects=objects,

@@ -33,6 +33,7 @@ from app.routes.page import page_routes
 from app.routes.rooms import room
 from app.routes.runs import ProvidersController, RendersController, RunsController, WorkflowEventsController
 from app.routes.schema import schema_routes
+from app.routes.versions import VersionsController
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
 from app.stopping import Stopping
@@ -48,6 +49,7 @@ BACKLOG = 2048
 API: list[ControllerRouterHandler] = [
     AccountsController,
     WorkflowsController,
+    VersionsController,
     NodesController,
     EdgesController,
     WorkflowEventsController,

@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     objects_public: bool = True
     max_upload_bytes: int = 50 << 20
     max_pixels: int = 64_000_000
+    retention_days: int = 30
+    """How long automatic versions are kept, thinned to one a day after the first."""
     worker_concurrency: int = 8
     lease_seconds: int = 15
     """How long a worker that fell silent keeps its run before another may take it over."""

@@ -1,26 +1,38 @@
-"""Takes away what has expired: kept answers, sessions, login links, tickets."""
+"""Housekeeping: takes away what has expired, keeps versions of what has changed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from app.idempotency import KEPT_HOURS
 from canvas.errors import Unavailable
 from canvas.store.postgres import Pool, reaching_the_database
+from canvas.store.versions import Versions, keep_versions
 
 log = structlog.get_logger(__name__)
 
-EVERY_S = 600
+SWEEP_EVERY_S = 600
+VERSIONS_EVERY_S = 60
 
 
 async def keep_sweeping(database: Pool) -> None:
     """Until it is cancelled. Every server does it: sweeping twice takes away nothing more."""
+    await _every(SWEEP_EVERY_S, lambda: sweep(database))
+
+
+async def keep_versioning(versions: Versions, keep_days: int) -> None:
+    """Until it is cancelled. Every worker does it: what one has kept is not due for another."""
+    await _every(VERSIONS_EVERY_S, lambda: keep_versions(versions, keep_days=keep_days))
+
+
+async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
-            await sweep(database)
-        except Unavailable:
-            log.warning("sweep.failed")
-        await asyncio.sleep(EVERY_S)
+            await act()
+        except Unavailable as error:
+            log.warning("housekeeping.waits", reason=error.detail)
+        await asyncio.sleep(interval_s)
 
 
 async def sweep(database: Pool) -> None:

@@ -263,7 +263,8 @@ class Room:
 
     def _apply(self, batch: Batch, push: Push, removed_by: dict[int, Removed], at: datetime) -> Result:
         mark = self.graph.mark()
-        change = Change(self.graph, batch.seq + 1, removed_by)
+        is_clean = push.author.origin == "restore"  # records that were committed once keep what was allowed then
+        change = Change(self.graph, batch.seq + 1, removed_by, is_clean=is_clean)
         try:
             if push.refused is not None:
                 raise push.refused

@@ -10,6 +10,9 @@ from app.settings import Settings
 # What these say of a database that is away, with a trace each time, we say in a line of our own.
 _QUIET = ("asyncpg.pool",)
 
+_traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+_plain_traceback = structlog.dev.plain_traceback
+
 
 def set_up_logs(settings: Settings) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -20,10 +23,11 @@ def set_up_logs(settings: Settings) -> None:
             fmt="iso" if settings.is_production else "%H:%M:%S", utc=settings.is_production
         ),
     ]
+    # A trace shows where, never with what: local variables hold tokens and prompts.
     renderers: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(_traces), structlog.processors.JSONRenderer()]
         if settings.is_production
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_plain_traceback)]
     )
     structlog.configure(
         processors=[*shared, *renderers],

@@ -37,6 +37,13 @@ RULES = {
     "listEdges": "read",
     "getEdge": "read",
     "watchWorkflow": "read",
+    "listVersions": "read",
+    "getVersion": "read",
+    "compareVersion": "read",
+    "createVersion": "write",
+    "nameVersion": "write",
+    "deleteVersion": "write",
+    "restoreVersion": "write",
     "getRun": "read",
     "watchRun": "read",
     "getPreview": "read",
@@ -119,6 +126,7 @@ class World(NamedTuple):
                 "provider": "local",
                 "promptSpec": {"basePrompt": "x"},
             },
+            "nameVersion": {"name": "x"},
             "setMember": {"role": "viewer"},
             "invite": {"role": "viewer", "name": "x"},
         }
@@ -148,7 +156,9 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         render = owner.http.get("/api/renders").json()["items"][0]
         key = render["imageUrl"].removeprefix("/objects/")
         paths = {"workflow_id": workflow_id, "job_id": job_id, "render_id": render["id"], "key": key}
-        yield World(owner, editor, viewer, stranger, {**paths, "account_id": editor.id}, trashed)
+        made = owner.http.post(f"/api/workflows/{workflow_id}/versions", json={"name": "kept"}).json()
+        paths |= {"account_id": editor.id, "version": str(made["version"])}
+        yield World(owner, editor, viewer, stranger, paths, trashed)
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
