@@ -41,9 +41,11 @@ check: setup web/node_modules/.installed ## lint, format, types, import rules
 	@cd web && $(NODE_PATH) npm run check
 
 bench: setup web ## every benchmark
+	@test -d benchmarks || { echo "The benchmarks are not written yet." >&2; exit 2; }
 	@exec .venv/bin/python -m benchmarks
 
 bench-quick: setup web ## benchmarks in three minutes or less
+	@test -d benchmarks || { echo "The benchmarks are not written yet." >&2; exit 2; }
 	@exec .venv/bin/python -m benchmarks --quick
 
 soak: setup web browser ## the long versions of fuzz, chaos and simulation

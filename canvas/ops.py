@@ -7,7 +7,6 @@ A refused op raises `Refused`; the caller rolls the graph back. `replay` repeats
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, insort
 from operator import attrgetter
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ import msgspec
 from canvas.errors import Invalid
 from canvas.graph import Graph, Kind, Placed, Record
 from canvas.pointers import TRANSIENT, Refused, same, with_value, without
-from canvas.values import MAX_SAFE_INTEGER, check_json
+from canvas.values import MAX_SAFE_INTEGER, check_json, is_coordinate, is_viewport
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_NODES = 20_000
@@ -282,6 +281,8 @@ class Change:
                     name = clean_name(value)
                 case "/viewport":
                     check_json(value)
+                    if value is not None and not is_viewport(value):
+                        raise Invalid("A viewport is {“x”: number, “y”: number, “zoom”: number}.")
                     viewport = value
                 case _:
                     raise Refused(f"A workflow has no “{pointer}”; set /name or /viewport.", code="BAD_POINTER")
@@ -354,6 +355,8 @@ def _check_edge_ends(record: Record) -> None:
 def _check_id(value: Any, name: str, max_characters: int = MAX_ID_CHARACTERS) -> None:
     if not isinstance(value, str) or not 1 <= len(value) <= max_characters:
         raise Invalid(f"“{name}” must be a string of 1 to {max_characters} characters.")
+    if value in {".", ".."}:  # in a URL they would name the folder above, and a DELETE something else
+        raise Invalid(f"“{name}” cannot be “{value}”.")
 
 
 def _check_optional_id(value: Any, name: str) -> None:
@@ -367,8 +370,5 @@ def _check_type(record: Record) -> None:
 
 
 def _check_position(value: Any) -> None:
-    def is_number(number: Any) -> bool:
-        return isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
-
-    if not isinstance(value, dict) or not is_number(value.get("x")) or not is_number(value.get("y")):
-        raise Invalid("A node's position is {“x”: number, “y”: number}.")
+    if not isinstance(value, dict) or not is_coordinate(value.get("x")) or not is_coordinate(value.get("y")):
+        raise Invalid("A node's position is {“x”: number, “y”: number}, each at most 10^15 from the middle.")

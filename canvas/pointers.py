@@ -5,6 +5,7 @@ Nothing is changed in place: each function answers the record itself when there 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from canvas.values import FORBIDDEN_KEYS, check_json
 TRANSIENT = frozenset({"selected", "dragging", "resizing", "measured", "internals", "positionAbsolute"})
 """Keys that React Flow keeps for one browser. They are never stored."""
 
+_BAD_ESCAPE = re.compile("~(?![01])")
 _REQUIRED_KEYS = frozenset({"position", "source", "target"})
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
@@ -27,6 +29,8 @@ class Refused(Invalid):
 def _path(pointer: str) -> tuple[str, ...]:
     if not pointer.startswith("/"):
         raise Refused(f"“{pointer}” is not a pointer: it starts with “/”.", code="BAD_POINTER")
+    if _BAD_ESCAPE.search(pointer):
+        raise Refused(f"“{pointer}” is not a pointer: “~” is followed by 0 or 1.", code="BAD_POINTER")
     path = tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
     if path[0] == "id" or path[0] == "parentNode" or path[0] in TRANSIENT:
         raise Refused(f"“/{path[0]}” cannot be changed.", code="BAD_POINTER")

@@ -12,9 +12,10 @@ import msgspec
 from canvas.errors import Invalid
 from canvas.graph import Graph, Record
 from canvas.ops import MAX_IMPORTED_EDGE_ID_CHARACTERS, Add, Change, Op, check_sizes, clean_edge, clean_node
-from canvas.values import MAX_DEPTH
+from canvas.values import MAX_DEPTH, is_viewport
 
 _WRAPPERS = (("data",), ("flow",), ("dsl", "graph"), ("graph",))
+_NAMES = ("id", "source", "target", "parentId", "parentNode")  # what others call a record by is never a picture
 _DATA_URL = re.compile(r"data:image/[^\"]{0,80}?;base64,[A-Za-z0-9+/=]{100,}")
 
 
@@ -48,7 +49,7 @@ def pictures_in(value: Any) -> list[str]:
         found.update(dict.fromkeys(_DATA_URL.findall(text)))
         return text
 
-    _each_text(value, look)
+    _each_text(value, look, str)
     return list(found)
 
 
@@ -63,19 +64,36 @@ def read_document(document: dict[str, Any], pictures: dict[str, str]) -> Importe
     nodes = [_clean(_without_empty_parent(node), f"node “{node.get('id')}”", pictures, warnings) for node in nodes]
     edges = [_clean(_with_id(edge, warnings), f"edge “{edge.get('id')}”", pictures, warnings) for edge in edges]
     nodes = _unique([_named("node", node, clean_node) for node in nodes], "node", warnings)
-    edges = _unique([_named("edge", edge, _clean_edge) for edge in edges], "edge", warnings)
+    edges = [_named("edge", edge, _clean_edge) for edge in edges]
     graph = Graph()
     change = Change(graph, 1, {}, is_clean=True)
     for node in _parents_first(nodes, warnings):
         change.apply(Add("node", node))
-    for edge in edges:
-        if edge["source"] in graph and edge["target"] in graph:
-            change.apply(Add("edge", edge))
-        else:
-            warnings.append(f"The edge “{edge['id']}” was left out: it leads to a node that is not there.")
+    for edge in _unique(_with_both_ends(edges, graph, warnings), "edge", warnings):
+        change.apply(Add("edge", edge))
     check_sizes(graph, 0)
     graph.settle()
-    return Imported(graph, change.effective, document.get("viewport"), warnings)
+    if not (nodes or edges) and document.keys() - {"name", "nodes", "edges", "viewport"}:
+        warnings.append("Nothing was imported: there is no “nodes” in the document, nor in “data”, “flow” or “graph”.")
+    return Imported(graph, change.effective, _viewport_of(document, warnings), warnings)
+
+
+def _with_both_ends(edges: list[Record], graph: Graph, warnings: list[str]) -> list[Record]:
+    kept = []
+    for edge in edges:
+        if edge["source"] in graph and edge["target"] in graph:
+            kept.append(edge)
+        else:
+            warnings.append(f"The edge “{edge['id']}” was left out: it leads to a node that is not there.")
+    return kept
+
+
+def _viewport_of(document: dict[str, Any], warnings: list[str]) -> Any:
+    viewport = document.get("viewport")
+    if viewport is None or is_viewport(viewport):
+        return viewport
+    warnings.append("The viewport was left out: it is not {“x”, “y”, “zoom”} with numbers.")
+    return None
 
 
 def _records(document: dict[str, Any], key: str) -> list[Record]:
@@ -155,11 +173,14 @@ def _detached(node: Record) -> Record:
 def _clean(record: Record, name: str, pictures: dict[str, str], warnings: list[str]) -> Record:
     """U+0000 replaced and embedded pictures swapped for their URLs, each named."""
 
+    def clean_key(key: str) -> str:
+        if "\0" not in key:
+            return key
+        warnings.append(f"The character U+0000 in the {name} was replaced by U+FFFD.")
+        return key.replace("\0", "\ufffd")
+
     def clean_text(text: str) -> str:
-        if "\0" in text:
-            warnings.append(f"The character U+0000 in the {name} was replaced by U+FFFD.")
-            text = text.replace("\0", "\ufffd")
-        return _DATA_URL.sub(replace_picture, text)
+        return _DATA_URL.sub(replace_picture, clean_key(text))
 
     def replace_picture(found: re.Match[str]) -> str:
         url = pictures.get(found[0], "")
@@ -167,19 +188,21 @@ def _clean(record: Record, name: str, pictures: dict[str, str], warnings: list[s
         warnings.append(f"A picture inside the {name} {what}.")
         return url
 
-    cleaned = _each_text(record, clean_text)
+    name = name.replace("\0", "\ufffd")
+    names = {key: clean_key(value) for key, value in record.items() if key in _NAMES and isinstance(value, str)}
+    cleaned = _each_text(record | dict.fromkeys(names), clean_text, clean_key) | names
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _each_text(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
-    """`value` with every string in it passed through `change`."""
+def _each_text(value: Any, change: Callable[[str], str], change_key: Callable[[str], str], depth: int = 0) -> Any:
+    """`value` with every string in it passed through `change`, and every key through `change_key`."""
     if depth > MAX_DEPTH + 2:  # the document itself and its list of records stand above a record
         raise Invalid(f"Objects and lists may be nested at most {MAX_DEPTH} deep.")
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {change(key): _each_text(member, change, depth + 1) for key, member in value.items()}
+        return {change_key(key): _each_text(member, change, change_key, depth + 1) for key, member in value.items()}
     if isinstance(value, list):
-        return [_each_text(member, change, depth + 1) for member in value]
+        return [_each_text(member, change, change_key, depth + 1) for member in value]
     return value

@@ -15,6 +15,18 @@ FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
 _BASE64_PICTURE = re.compile(r"data:image/[^\"]{0,80};base64,[A-Za-z0-9+/=]{100}")
 
 
+MAX_COORDINATE = 1e15  # what is further out, a browser's own arithmetic turns into NaN for everyone
+
+
+def is_coordinate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_COORDINATE
+
+
+def is_viewport(value: Any) -> bool:
+    """`{x, y, zoom}`, what React Flow's `toObject()` says of where one looks."""
+    return isinstance(value, dict) and all(is_coordinate(value.get(key)) for key in ("x", "y", "zoom"))
+
+
 def holds_base64_picture(text: str) -> bool:
     """Whether a string carries a picture as base64 (at least 100 characters of it)."""
     return ";base64," in text and _BASE64_PICTURE.search(text) is not None

@@ -32,7 +32,7 @@ MAX_SEED = 2**32 - 1  # what Stability takes; the others take more
 SEEDS = 2**31  # what we draw from: it fits every provider's integer
 
 _SIZE = re.compile(r"([0-9]{1,5})[x×]([0-9]{1,5})", re.IGNORECASE)
-_RATIO = re.compile(r"[0-9.]{1,9}:[0-9.]{1,9}")
+_RATIO = re.compile(r"(?=.*[1-9].*:)[0-9.]{1,9}:(?=.*[1-9])[0-9.]{1,9}")
 
 
 class StartImageJobRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):

@@ -85,9 +85,6 @@ class WorkflowsController(Controller):
         name = clean_name(data.get("name") or document.get("name") or "Untitled")
         pictures = await _store_pictures(services, request.user.account_id, document)
         imported = read_document(document, pictures)
-        if imported.viewport is not None and not is_viewport(imported.viewport):
-            imported.viewport = None
-            imported.warnings.append("The viewport was left out: it is not {“x”, “y”, “zoom”} with numbers.")
         workflow_id = await services.workflows.create(request.user.account_id, name, imported)
         workflow = await _read(services, hub, workflow_id, request.user.account_id)
         workflow.warnings = imported.warnings
@@ -133,8 +130,6 @@ class WorkflowsController(Controller):
         """Rename a workflow or set where it opens."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "write")
         await _check_if_match(request, hub, workflow_id, membership.role)
-        if isinstance(data.viewport, dict) and not is_viewport(data.viewport):
-            raise Invalid("A viewport is {“x”: number, “y”: number, “zoom”: number}.")
         values = {f"/{key}": value for key, value in msgspec.to_builtins(data).items()}
         push = Push(Author(request.user.account_id, "rest"), [SetWorkflow(values)], b"")
         result = await committed(hub, workflow_id, push)
@@ -264,11 +259,6 @@ async def _read(services: Services, hub: Hub, workflow_id: str, account_id: str)
         created_at=summary.created_at,
         updated_at=summary.updated_at,
     )
-
-
-def is_viewport(value: Any) -> bool:
-    numbers: list[Any] = [value.get(key) for key in ("x", "y", "zoom")] if isinstance(value, dict) else []
-    return len(numbers) == 3 and all(type(number) in {int, float} and abs(number) < 1e15 for number in numbers)
 
 
 def _etag(epoch: str, seq: int, role: Role) -> str:

@@ -220,13 +220,34 @@ def test_a_place_in_a_parent_that_is_gone_says_nothing() -> None:
     assert change.effective == [Update("node", "a", {"/width": 3})]
 
 
-def test_a_conversion_beyond_all_numbers_is_refused() -> None:
-    """OP7, OP11"""
-    graph = drawn(node("g", 1.7e308), node("h", 1.7e308, parentId="g"), node("a", parentId="h"))
+def test_a_conversion_beyond_the_canvas_is_refused() -> None:
+    """OP7, OP12"""
+    graph = drawn(node("g", 9e14), node("h", 9e14, parentId="g"), node("a", parentId="h"))
 
     assert (
         refusal(graph, Update("node", "a", {"/position": {"x": 1, "y": 1}}, parentId=None)).code == "VALIDATION_FAILED"
     )
+
+
+@pytest.mark.parametrize("x", [1e15 + 1, -1e300, 10**400, True, "1", None])
+def test_a_place_that_no_browser_can_draw_is_refused(x: object) -> None:
+    """OP12"""
+    graph = drawn(node("a"))
+
+    assert refusal(graph, Update("node", "a", {"/position": {"x": x, "y": 0}})).code == "VALIDATION_FAILED"
+    assert refusal(graph, Add("node", {"id": "b", "position": {"x": x, "y": 0}})).code == "VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize("id_", [".", ".."])
+def test_an_id_that_a_url_would_fold_away_is_refused(id_: str) -> None:
+    """LM1"""
+    assert refusal(drawn(), Add("node", {"id": id_, "position": {"x": 0, "y": 0}})).code == "VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize("viewport", ["x", {}, {"x": 1, "y": 2}, {"x": 1, "y": 2, "zoom": "3"}, [1, 2, 3]])
+def test_a_viewport_that_is_none_is_refused(viewport: object) -> None:
+    """OP13"""
+    assert refusal(drawn(), SetWorkflow({"/viewport": viewport})).code == "VALIDATION_FAILED"
 
 
 # remove and restore

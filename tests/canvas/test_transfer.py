@@ -86,7 +86,7 @@ def test_what_is_no_document_imports_nothing_or_says_so() -> None:
 
 def test_every_json_value_survives_exactly() -> None:
     """IM1, GR5"""
-    text = b"""{"nodes":[{"id":"a","type":null,"position":{"x":1e300,"y":-0.0},"width":null,"parentId":null,"data":
+    text = b"""{"nodes":[{"id":"a","type":null,"position":{"x":1e15,"y":-0.0},"width":null,"parentId":null,"data":
       {"\xc3\xa9\xf0\x9f\xa6\x8a":[1,1.0,true,null,9007199254740991,5e-324,"\\u2028\\ud83e\\udd8a"],"":{}}}],
       "edges":[{"id":"e","source":"a","sourceHandle":null,"target":"a","targetHandle":"","data":null}]}"""
 
@@ -95,6 +95,22 @@ def test_every_json_value_survives_exactly() -> None:
     assert msgspec.json.encode(imported.graph.nodes_in_order()) == msgspec.json.encode(document["nodes"])
     assert msgspec.json.encode(imported.graph.edges_in_order()) == msgspec.json.encode(document["edges"])
     assert imported.warnings == []
+
+
+def test_an_edge_is_not_lost_to_a_dangling_one_of_the_same_id() -> None:
+    """IM2"""
+    ends = [{"id": "e", "source": "a", "target": "gone"}, {"id": "e", "source": "a", "target": "a"}]
+
+    imported = read_document({"nodes": [{"id": "a", "position": {"x": 0, "y": 0}}], "edges": ends}, {})
+
+    assert imported.graph.edges_in_order() == [ends[1]]
+    assert len(imported.warnings) == 1
+
+
+def test_a_document_that_holds_no_nodes_is_said_so() -> None:
+    """IM4"""
+    assert read_document({"elements": [{"id": "a"}]}, {}).warnings != []
+    assert read_document({"name": "empty"}, {}).warnings == []
 
 
 def test_what_cannot_be_kept_is_named() -> None:

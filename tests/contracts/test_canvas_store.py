@@ -56,7 +56,7 @@ async def test_what_is_stored_comes_back_the_same(world: World) -> None:
     room = await room_of(world)
     records = [
         node("z", data={"every": EVERY_VALUE, "": 0}, type="image_generation", width=None, unknown={"kept": True}),
-        {"id": "bare", "position": {"x": 1e300, "y": -0.0, "z": 1}},
+        {"id": "bare", "position": {"x": 1e15, "y": -0.0, "z": 1}},
         node("\u00e9\U0001f98a 'quoted\" \\", 1, 2, type=None, parentId="z"),
         node("a", type="", parentId=None),
     ]
@@ -233,10 +233,12 @@ async def test_name_and_viewport_are_kept(world: World) -> None:
     """OP13, GR5"""
     room = await room_of(world)
 
-    await write(world, room, by_request(world.ada, SetWorkflow({"/name": "Owls", "/viewport": {"x": -0.0, "zoom": 1}})))
+    await write(
+        world, room, by_request(world.ada, SetWorkflow({"/name": "Owls", "/viewport": {"x": -0.0, "y": 0, "zoom": 1}}))
+    )
 
     graph = (await load(world)).graph
-    assert (graph.name, repr(graph.viewport)) == ("Owls", "{'x': -0.0, 'zoom': 1}")
+    assert (graph.name, repr(graph.viewport)) == ("Owls", "{'x': -0.0, 'y': 0, 'zoom': 1}")
 
 
 async def test_workflows_that_are_created_share_nothing(world: World) -> None:
