@@ -39,6 +39,8 @@ function minimapColor(node: Node): string {
   return "var(--line-strong)";
 }
 
+const PICTURE_HEIGHT = 280;
+
 export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
   const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
   const mayEdit = useMayEdit();
@@ -57,7 +59,9 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
   };
   const addInMiddle = (): void => {
     const jitter = 24 * (nodes.length % 5); // several in a row do not cover one another
-    addAt({ x: window.innerWidth / 2 + jitter, y: window.innerHeight / 2 + jitter });
+    // The card grows downwards when its picture comes: leave it room above the toolbar.
+    const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
+    addAt({ x: window.innerWidth / 2 + jitter, y: window.innerHeight / 2 - room + jitter });
   };
   const fit = (): void => void flow.fitView(FIT);
   const onDoubleClick = (event: MouseEvent): void => {
