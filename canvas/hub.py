@@ -205,6 +205,8 @@ class Hub:
 
     def _hear(self, opened: OpenRoom, hint: Hint) -> None:
         match hint:
+            case OpsHint() if hint.epoch != opened.room.epoch:
+                opened.heal()
             case OpsHint() if hint.head > opened.room.seq:
                 opened.heal(hint.transactions or ())
             case RunsHint():

@@ -72,6 +72,8 @@ class OpenRoom:
         self._waiting_bytes = 0
         self._suspects: set[Push] = set()
         """Pushes of a batch that failed for one of them: each goes alone."""
+        self._unsure: set[Push] = set()
+        """Pushes whose commit failed: it may have happened all the same."""
         self._answers: dict[Push, asyncio.Future[Result]] = {}
         self._committer: asyncio.Task[None] | None = None
         self._healer: asyncio.Task[None] | None = None
@@ -132,7 +134,18 @@ class OpenRoom:
             raise NotFound("There is no such workflow.")
         self._check_epoch(head[0])
         if head[1] > room.seq:
+            await self._fetch()
+
+    async def _fetch(self) -> None:
+        room = self.room
+        if not self._unsure:
             self._advance(await self._store.since(room.workflow_id, room.seq))
+            return
+        # Some of it may be what this room itself has committed: its authors hear their results, and no echo.
+        async with self._store.lock(room.workflow_id) as lock:
+            self._check_epoch(lock.head.epoch)
+            ledger = await lock.ledger(self._pending)
+            await self._advance_under(lock, self._pending, room.answered(self._pending, ledger))
 
     def _check_epoch(self, epoch: str) -> None:
         if epoch != self.room.epoch:
@@ -151,7 +164,7 @@ class OpenRoom:
 
     def heal(self, brought: tuple[Transaction, ...] = ()) -> None:
         """The log has grown: with what a hint brought, if it is what comes next, else from the store."""
-        if brought and brought[0].seq == self.room.seq + 1 and not self.lock.locked():
+        if brought and brought[0].seq == self.room.seq + 1 and not self.lock.locked() and not self._unsure:
             try:
                 self._advance(list(brought))
             except Unavailable:
@@ -189,10 +202,10 @@ class OpenRoom:
 
     async def _commit_pending(self) -> None:
         while self._pending:
-            size = 1 if self._pending[0] in self._suspects else MAX_BATCH
-            pushes, self._pending = self._pending[:size], self._pending[size:]
+            pushes: list[Push] = []
             try:
                 async with self.lock:
+                    pushes = self._take()  # now, not before: whoever held the lock may have answered some
                     await self._commit(pushes)
             except NotFound as error:
                 self.end(protocol.DELETED, "This workflow was deleted.")
@@ -202,7 +215,9 @@ class OpenRoom:
                 # A request's caller is told, and decides.
                 log.warning("room.commit_failed", workflow=self.room.workflow_id, code=error.code)
                 self._fail(pushes, error)
-                self._pending[:0] = [push for push in pushes if push.session_id in self.sockets]
+                again = [push for push in pushes if push.session_id in self.sockets]
+                self._pending[:0] = again
+                self._unsure.update(again)
                 await asyncio.sleep(RETRY_S)
             except Invalid as error:  # the database refuses what the rules let pass
                 self._isolate(pushes, error)
@@ -211,8 +226,15 @@ class OpenRoom:
                 self._isolate(pushes, EaselError("Easel made a mistake with this change. It has been logged."))
             else:
                 self._suspects.difference_update(pushes)
+                self._unsure.intersection_update(self._pending)
         self._suspects.clear()
+        self._unsure.clear()
         self._waiting_bytes = 0
+
+    def _take(self) -> list[Push]:
+        size = 1 if self._pending and self._pending[0] in self._suspects else MAX_BATCH
+        pushes, self._pending = self._pending[:size], self._pending[size:]
+        return pushes
 
     def _isolate(self, pushes: list[Push], error: EaselError) -> None:
         """Find whose fault it was, so that the others do not pay for it: alone, a push that fails is refused."""
@@ -228,10 +250,12 @@ class OpenRoom:
         self._pending[:0] = pushes
 
     async def _commit(self, pushes: list[Push]) -> None:
+        if not pushes:
+            return
         batch = await self._write(pushes)
         self.carry_out(self.room.committed(batch))
         if batch.transactions:
-            await self._relay.publish(self.room.workflow_id, OpsHint.of(batch.transactions))
+            await self._relay.publish(self.room.workflow_id, OpsHint.of(self.room.epoch, batch.transactions))
 
     async def _write(self, pushes: list[Push]) -> Batch:
         """Takes from `pushes` those that turn out to be committed already."""

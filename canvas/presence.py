@@ -96,7 +96,9 @@ class Presences:
             if present.process != process:
                 continue
             present.seen_at = now
-            for key, value in keys.items():
+            # A keyframe takes away what it does not name: the hint that did may have been lost.
+            told = dict.fromkeys(present.state) | keys if whole else keys
+            for key, value in told.items():
                 if present.state.get(key) != value:
                     self._set(session_id, present, key, value)
         gone = [sid for sid, p in self._present.items() if whole and p.process == process and sid not in sessions]

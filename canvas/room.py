@@ -303,9 +303,9 @@ class Room:
         self.graph.roll_back(0)
 
     def answered(self, pushes: list[Push], ledger: Ledger) -> list[tuple[Push, Result]]:
-        """Those that were committed before, in transactions that this room has not heard of: their answer was lost."""
-        decisions = ((push, self._answer_from(ledger, push)) for push in pushes)
-        return [(push, result) for push, result in decisions if result is not None and result.seq > self.seq]
+        """Those that were committed before, as they were answered then: their answer was lost."""
+        again = [push for push in pushes if (*(push.client or ()), push.author.client_seq) in ledger.answered]
+        return [(push, result) for push in again if (result := self._answer_from(ledger, push)) is not None]
 
     def advance(self, transactions: list[Transaction], decisions: Iterable[tuple[Push, Result]] = ()) -> list[Effect]:
         """Somebody else committed these: another process, a job, or we ourselves for `decisions` and did not know.

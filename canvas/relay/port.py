@@ -19,13 +19,14 @@ MAX_HINT_BYTES = 32 << 10  # larger transactions are read from the log by whoeve
 class OpsHint(msgspec.Struct, frozen=True, tag="ops"):
     """Transactions were committed; `head` is the last one's seq. They come along when they are small."""
 
+    epoch: str
     head: int
     transactions: tuple[Transaction, ...] | None = None
 
     @classmethod
-    def of(cls, transactions: list[Transaction]) -> OpsHint:
+    def of(cls, epoch: str, transactions: list[Transaction]) -> OpsHint:
         is_small = len(encode(transactions)) <= MAX_HINT_BYTES
-        return cls(transactions[-1].seq, tuple(transactions) if is_small else None)
+        return cls(epoch, transactions[-1].seq, tuple(transactions) if is_small else None)
 
 
 class RunsHint(msgspec.Struct, frozen=True, tag="runs"):

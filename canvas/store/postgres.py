@@ -95,7 +95,7 @@ async def set_on_node(
     push = Push(Author(author_id, "job"), [Update("node", node_id, values, unset)], b"")
     batch = Room(workflow_id, head.epoch, head.seq, graph).prepare([push], Ledger({}, {}), {}, head.at)
     await PostgresLock(connection, workflow_id, head).write(batch)
-    return OpsHint.of(batch.transactions) if batch.transactions else None
+    return OpsHint.of(head.epoch, batch.transactions) if batch.transactions else None
 
 
 # What a room needs

@@ -23,9 +23,6 @@ from canvas.room import Batch, Effect, Ledger, Push, Room, Send, Session
 from canvas.store.port import Lock
 from tests.simulation.story import Broken, simulate
 
-# The pinned seeds name faults of the canvas that are known and not mended yet: no part of the default suite until then.
-pytestmark = pytest.mark.soak
-
 SEEDS = range(60)
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -13,9 +13,6 @@ import pytest
 
 from tests.simulation.story import Broken, simulate
 
-# The pinned seeds name faults of the canvas that are known and not mended yet: no part of the default suite until then.
-pytestmark = pytest.mark.soak
-
 SEEDS = range(200)
 SOAK = range(10_000)
 REPORTED = 5  # of the seeds that broke a promise; the first one is shown whole
