@@ -10,13 +10,14 @@ from typing import Any
 import structlog
 
 from canvas import protocol
-from canvas.access import Role, may
+from canvas.access import Role, may, refusal
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.ids import new_id
 from canvas.open_room import OpenRoom, Socket, Tasks
 from canvas.protocol import Hello, Ping, Presence, Result, Resync
+from canvas.push import Push
 from canvas.relay.port import AccessHint, ClientHint, DeletedHint, Hint, OpsHint, PresenceHint, Relay, RunsHint
-from canvas.room import Push, Room, Session
+from canvas.room import Room, Session
 from canvas.store.port import CanvasStore, Resumption
 
 log = structlog.get_logger(__name__)
@@ -53,15 +54,20 @@ class Hub:
         role: Role,
         hello: Hello,
         *,
+        access: int,
         may_run: bool = True,
     ) -> str:
-        """Bring a socket in; answers its session id. Raises NotFound, Unavailable, Invalid (protocol)."""
+        """Bring a socket in; answers its session id. `access`: the workflow's count when `role` was read.
+
+        Raises NotFound, Unavailable, Invalid (protocol).
+        """
         protocol.check_client(hello.client_id)
         opened = await self._open(workflow_id)
         session = Session(new_id("ses"), account["id"], hello.client_id, role, account, may_run)
         await self._relay.publish(workflow_id, ClientHint(self._process, session.account_id, session.client_id))
         async with opened.lock:
-            await opened.catch_up()
+            if await opened.catch_up() != access:  # it was changed meanwhile who may do what
+                session.role = await self._role_of(workflow_id, session.account_id)
             resumption = await self._resumption(opened, session, hello)
             if opened.is_gone:
                 raise Unavailable("The workflow has just been closed here. Try again.")
@@ -69,6 +75,12 @@ class Hub:
             opened.sockets[session.id] = socket
             self._welcome(opened, session, hello, resumption)
         return session.id
+
+    async def _role_of(self, workflow_id: str, account_id: str) -> Role:
+        role = (await self._roles_of(workflow_id, [account_id])).get(account_id)
+        if role is None:
+            raise refusal(None, "read")
+        return role
 
     async def _resumption(self, opened: OpenRoom, session: Session, hello: Hello) -> Resumption:
         room, resume = opened.room, hello.resume
@@ -80,6 +92,7 @@ class Hub:
             after=resume.seq if resume is not None and can_resume else None,
             acked=resume.acked_client_seq if resume is not None else 0,
         )
+        opened.check_epoch(resumption.epoch)
         # Another process may have committed more since: that comes as ops, when this room hears of it.
         late = [result for result in resumption.results if result.seq > room.seq]
         if late and late[0].client_seq is not None:
@@ -119,7 +132,7 @@ class Hub:
             return
         match message:
             case protocol.Push():
-                opened.enqueue(opened.room.push(session_id, message.client_seq, message.ops), len(text))
+                opened.enqueue(opened.room.push(session_id, message), len(text))
                 await opened.have_space()
             case Presence():
                 self._change_presence(opened, session_id, message, len(text))
@@ -181,7 +194,7 @@ class Hub:
             raise NotFound("There is no such workflow.")
         room = Room(workflow_id, document.head.epoch, document.head.seq, document.graph)
         opened = OpenRoom(room, self._store, self._relay, self.tasks, self._dirty)
-        opened.used_at = self._now()
+        opened.access, opened.used_at = document.head.access, self._now()
         opened.at_end.append(await self._relay.subscribe(workflow_id, lambda hint: self._hear(opened, hint)))
         try:
             room.runs.show(await self._live_runs(workflow_id))
@@ -232,13 +245,15 @@ class Hub:
             self.tasks.spawn(self._publish_keyframe(opened))
         self._dirty.set()
 
-    async def _check_roles(self, opened: OpenRoom) -> None:
+    async def _check_roles(self, opened: OpenRoom, access: int | None = None) -> None:
+        """`access`: the workflow's count, read before; it is known from then on."""
         accounts = sorted({session.account_id for session in opened.room.sessions.values()})
         try:
             roles = await self._roles_of(opened.room.workflow_id, accounts)
-        except Unavailable as error:  # `keep` asks again
+        except Unavailable as error:  # `poll` asks again
             log.warning("room.roles_unchecked", workflow=opened.room.workflow_id, code=error.code)
             return
+        opened.access = max(opened.access, access or 0)
         for session in tuple(opened.room.sessions.values()):
             if session.account_id in accounts:  # others came while we asked, and were checked at the door
                 opened.carry_out(opened.room.change_role(session.id, roles.get(session.account_id)))
@@ -257,23 +272,25 @@ class Hub:
                     await self._relay.publish(opened.room.workflow_id, PresenceHint(self._process, mine, left))
 
     async def poll(self) -> None:
-        """What a lost hint would have told, and who fell silent."""
+        """What lost hints would have told, and who fell silent."""
         if not self._rooms:
             return
         heads = await self._store.heads(list(self._rooms))
         for workflow_id, opened in tuple(self._rooms.items()):
-            if heads.get(workflow_id) != (opened.room.epoch, opened.room.seq):
+            head = heads.get(workflow_id)
+            if head is None or (head.epoch, head.seq) != (opened.room.epoch, opened.room.seq):
                 opened.heal()
+            if head is not None and head.access != opened.access:
+                await self._check_roles(opened, head.access)
             opened.room.presences.expire(self._now())
             if opened.room.is_dirty:
                 self._dirty.set()
 
     async def keep(self) -> None:
-        """Tell others who is here, make sure that they still may be, put empty rooms away."""
+        """Tell others who is here, put empty rooms away."""
         for opened in tuple(self._rooms.values()):
             if opened.sockets:
                 await self._publish_keyframe(opened)
-                await self._check_roles(opened)
             elif opened.is_idle and self._now() - opened.used_at > IDLE_S:
                 opened.end(protocol.GOING_AWAY, "")
 

@@ -15,8 +15,9 @@ import structlog
 from canvas import protocol
 from canvas.errors import EaselError, Invalid, NotFound, Unavailable
 from canvas.protocol import Result, Transaction
+from canvas.push import Batch, Push
 from canvas.relay.port import OpsHint, Relay
-from canvas.room import Answer, Batch, Close, Effect, Push, Room, Send
+from canvas.room import Answer, Close, Effect, Room, Send
 from canvas.store.port import CanvasStore, Lock
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,8 @@ class OpenRoom:
         self.others: set[str] = set()
         """Other processes that have this room open."""
         self.at_end: list[Callable[[], None]] = []
+        self.access = 0
+        """How often it had been changed who may do what, when this room last asked for everybody's role."""
         self.used_at = 0.0
         self.is_gone = False
         self._store = store
@@ -125,29 +128,32 @@ class OpenRoom:
 
     # Staying in step
 
-    async def catch_up(self) -> None:
-        """Bring the room to the log's head. The caller holds its lock. Raises NotFound, Unavailable."""
+    async def catch_up(self) -> int:
+        """Bring the room to the log's head; answers its `access`. The caller holds its lock.
+
+        Raises NotFound, Unavailable.
+        """
         room = self.room
-        head = (await self._store.heads([room.workflow_id])).get(room.workflow_id)
-        if head is None:
+        tail = await self._store.tail(room.workflow_id, room.seq)
+        if tail is None:
             self.end(protocol.DELETED, "This workflow was deleted.")
             raise NotFound("There is no such workflow.")
-        self._check_epoch(head[0])
-        if head[1] > room.seq:
-            await self._fetch()
+        self.check_epoch(tail.head.epoch)
+        if tail.head.seq > room.seq and self._unsure:
+            await self._settle_unsure()
+        else:
+            self._advance(tail.transactions)
+        return tail.head.access
 
-    async def _fetch(self) -> None:
-        room = self.room
-        if not self._unsure:
-            self._advance(await self._store.since(room.workflow_id, room.seq))
-            return
-        # Some of it may be what this room itself has committed: its authors hear their results, and no echo.
-        async with self._store.lock(room.workflow_id) as lock:
-            self._check_epoch(lock.head.epoch)
+    async def _settle_unsure(self) -> None:
+        """Some of the log may be what this room itself has committed: its authors hear their results, and no echo."""
+        async with self._store.lock(self.room.workflow_id) as lock:
+            self.check_epoch(lock.head.epoch)
             ledger = await lock.ledger(self._pending)
-            await self._advance_under(lock, self._pending, room.answered(self._pending, ledger))
+            await self._advance_under(lock, self._pending, self.room.answered(self._pending, ledger))
 
-    def _check_epoch(self, epoch: str) -> None:
+    def check_epoch(self, epoch: str) -> None:
+        """Raises Unavailable when the log is another one than this room's."""
         if epoch != self.room.epoch:
             self.end(protocol.RESYNC, "The workflow was restored from a backup.")
             raise Unavailable("The workflow was restored from a backup just now. Try again.")
@@ -262,11 +268,10 @@ class OpenRoom:
         room = self.room
         try:
             async with self._store.lock(room.workflow_id) as lock:
-                self._check_epoch(lock.head.epoch)
+                self.check_epoch(lock.head.epoch)
                 ledger = await lock.ledger(pushes)
                 await self._advance_under(lock, pushes, room.answered(pushes, ledger))
-                removed_by = await lock.removed_by({seq for push in pushes for seq in push.restored()})
-                batch = room.prepare(pushes, ledger, removed_by, lock.head.at)
+                batch = room.prepare(pushes, ledger, await lock.past(pushes), lock.head.at)
                 if not batch.is_empty:
                     await lock.write(batch)
         except BaseException:

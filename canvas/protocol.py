@@ -153,13 +153,14 @@ class Author(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     client_seq: int | None = None
 
 
-class Transaction(msgspec.Struct, frozen=True):
+class Transaction(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A committed push: its ops are the effective ones, what every replica does."""
 
     seq: int
     by: Author
     at: datetime
     ops: list[Op]
+    undo_of: int | None = None
 
 
 class ResultError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

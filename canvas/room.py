@@ -13,6 +13,7 @@ import operator
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ import msgspec
 from canvas import protocol
 from canvas.access import Role, may, refusal
 from canvas.errors import EaselError, Invalid
-from canvas.graph import Graph, Touched
+from canvas.graph import Graph
 from canvas.ops import (
     MAX_EDGES,
     MAX_NODES,
@@ -28,15 +29,15 @@ from canvas.ops import (
     Change,
     Op,
     Remove,
-    Removed,
-    Restore,
     Update,
     check_sizes,
     replay,
 )
 from canvas.presence import Presences
 from canvas.protocol import Author, Result, ResultError, Transaction
+from canvas.push import Answered, Batch, Ledger, Past, Push, decode_push
 from canvas.run_lane import RunLane
+from canvas.undo import own_part
 
 LIMITS = {
     "messageBytes": protocol.MAX_MESSAGE_BYTES,
@@ -64,55 +65,6 @@ class Session(msgspec.Struct):
     @property
     def client(self) -> tuple[str, str]:
         return self.account_id, self.client_id
-
-
-class Push(msgspec.Struct, eq=False):
-    """Ops that somebody wants committed. Numbered (`client_id`, `client_seq`) when they come from a client."""
-
-    author: Author
-    ops: list[Op]
-    digest: bytes
-    session_id: str | None = None
-    refused: EaselError | None = None
-    """Why it is refused whatever the document says: the role, or ops that are none."""
-
-    @property
-    def client(self) -> tuple[str, str] | None:
-        return (self.author.user_id, self.author.client_id) if self.author.client_id is not None else None
-
-    def restored(self) -> Iterable[int]:
-        """The transactions whose removed records it wants back."""
-        return (op.seq for op in self.ops if isinstance(op, Restore))
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """A push of the past: what it was and what it was answered."""
-
-    digest: bytes
-    result: Result
-
-
-class Ledger(msgspec.Struct):
-    """What the store knows of a client's numbers, read under the workflow's lock."""
-
-    last: dict[tuple[str, str], int]
-    answered: dict[tuple[str, str, int], Answered]
-
-
-class Batch(msgspec.Struct):
-    """Everything one commit writes."""
-
-    seq: int
-    decisions: list[tuple[Push, Result]] = []
-    transactions: list[Transaction] = []
-    removed: dict[int, Removed] = {}
-    numbered: list[tuple[Push, Result]] = []
-    """Pushes whose number is used now: not those answered before, not those after a gap."""
-    touched: Touched = msgspec.field(default_factory=lambda: Touched({}, {}, None))
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.transactions or self.numbered)
 
 
 # What follows from it
@@ -150,6 +102,8 @@ class Room:
         self.sessions: dict[str, Session] = {}
         self.presences = Presences()
         self.runs = RunLane()
+        self._expelled: set[str] = set()
+        """Sessions that lost their access: what they pushed before and was not committed yet is refused."""
         self._snapshot: tuple[int, list[bytes]] | None = None
 
     # Coming and going
@@ -217,6 +171,7 @@ class Room:
         if session is None or session.role == role:
             return []
         if role is None:
+            self._expelled.add(session_id)
             self.leave(session_id)
             return [Close(session_id, protocol.FORBIDDEN, "You have no access to this workflow any more.")]
         session.role = role
@@ -226,19 +181,21 @@ class Room:
 
     # Committing
 
-    def push(self, session_id: str, client_seq: int, raw_ops: bytes | msgspec.Raw) -> Push:
+    def push(self, session_id: str, message: protocol.Push) -> Push:
         """A session's push, decoded, with the refusal it already deserves."""
         session = self.sessions[session_id]
-        author = Author(session.account_id, "user", session.client_id, client_seq)
-        return decode_push(author, session.role, raw_ops, session_id=session_id)
+        author = Author(session.account_id, "user", session.client_id, message.client_seq)
+        push = decode_push(author, session.role, message.ops, undo_of=message.undo_of)
+        push.session_id = session_id
+        return push
 
-    def prepare(self, pushes: list[Push], ledger: Ledger, removed_by: dict[int, Removed], at: datetime) -> Batch:
+    def prepare(self, pushes: list[Push], ledger: Ledger, past: Past, at: datetime) -> Batch:
         """Apply what may be applied and say what has to be written. `committed` or `abandon` must follow."""
         batch = Batch(self.seq)
         for push in pushes:
             result = self._answer_from(ledger, push)
             if result is None:
-                result = self._apply(batch, push, removed_by, at)
+                result = self._apply(batch, push, past, at)
                 self._remember(batch, ledger, push, result)
             batch.decisions.append((push, result))
         batch.touched = self.graph.touched()
@@ -261,14 +218,17 @@ class Room:
         detail = f"Number {number} was used for other ops. Is this tab a copy? Take a new clientId."
         return Result(number, self.seq, "reject", error=ResultError("CLIENT_SEQ_REUSED", detail))
 
-    def _apply(self, batch: Batch, push: Push, removed_by: dict[int, Removed], at: datetime) -> Result:
+    def _apply(self, batch: Batch, push: Push, past: Past, at: datetime) -> Result:
         mark = self.graph.mark()
         is_clean = push.author.origin == "restore"  # records that were committed once keep what was allowed then
-        change = Change(self.graph, batch.seq + 1, removed_by, is_clean=is_clean)
+        change = Change(self.graph, batch.seq + 1, past.removed_by, is_clean=is_clean)
         try:
-            if push.refused is not None:
-                raise push.refused
-            for op in push.ops:
+            self._check_allowed(push)
+            ops = push.ops
+            if push.undo_of is not None:
+                log = chain(past.log, batch.transactions)
+                ops = own_part(ops, push.undo_of, push.author, log, self.graph)
+            for op in ops:
                 change.apply(op)
             check_sizes(self.graph, mark)
         except EaselError as error:
@@ -277,12 +237,22 @@ class Room:
         if not change.effective:
             return Result(push.author.client_seq, batch.seq, "commit")
         batch.seq += 1
-        batch.transactions.append(Transaction(batch.seq, push.author, at, change.effective))
+        batch.transactions.append(Transaction(batch.seq, push.author, at, change.effective, push.undo_of))
         if change.removed:
             batch.removed[batch.seq] = change.removed
         if len(change.effective) == len(push.ops) and all(map(operator.is_, change.effective, push.ops)):
             return Result(push.author.client_seq, batch.seq, "commit")
         return Result(push.author.client_seq, batch.seq, "rebase", ops=change.effective)
+
+    def _check_allowed(self, push: Push) -> None:
+        """The role counts that its session has now: it may have changed while the push waited."""
+        if push.refused is not None:
+            raise push.refused
+        session = self.sessions.get(push.session_id) if push.session_id is not None else None
+        if push.session_id in self._expelled:
+            raise refusal(None, "write")
+        if session is not None and not may(session.role, "write"):
+            raise refusal(session.role, "write")
 
     @staticmethod
     def _remember(batch: Batch, ledger: Ledger, push: Push, result: Result) -> None:
@@ -362,18 +332,6 @@ class Room:
             return [], mine, tuple(left)
         payload = protocol.frame_message(changed, left, runs)
         return [Send(tuple(self.sessions), payload)], mine, tuple(left)
-
-
-def decode_push(author: Author, role: Role, raw_ops: bytes | msgspec.Raw, *, session_id: str | None = None) -> Push:
-    """Raw ops as a push; what is wrong with them is its answer. Raises Invalid when it could not even be numbered."""
-    if author.client_id is not None:
-        protocol.check_client(author.client_id, author.client_seq or 0)
-    try:
-        ops = protocol.decode_ops(raw_ops)
-    except Invalid as error:
-        return Push(author, [], protocol.digest_of_raw(raw_ops), session_id, error)
-    refused = None if may(role, "write") else refusal(role, "write")
-    return Push(author, ops, protocol.digest_of(ops), session_id, refused)
 
 
 def _stream_of(session_id: str, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:

@@ -92,7 +92,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     client = Redis.from_url(redis_url)
     await client.flushdb()
     yield client
-    await client.aclose()  # type: ignore[attr-defined]
+    await client.aclose()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -17,7 +17,7 @@ from canvas.ids import new_id
 from canvas.ops import Add, Op, Remove, Update
 from canvas.pointers import TRANSIENT
 from canvas.protocol import Author, Result
-from canvas.room import Push
+from canvas.push import Push
 from jobs.pages import Page
 
 EASEL_SEQ = "Easel-Seq"

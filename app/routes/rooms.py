@@ -99,7 +99,13 @@ async def _receive(
         caller, membership = await _admit(socket, services, workflow_id)
         hello = await _first_message(socket, queued, services.settings.hello_seconds)
         session_id = await hub.join(
-            workflow_id, queued, caller.as_user(), membership.role, hello, may_run=membership.may_run
+            workflow_id,
+            queued,
+            caller.as_user(),
+            membership.role,
+            hello,
+            access=membership.access,
+            may_run=membership.may_run,
         )
         while True:
             try:

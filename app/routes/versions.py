@@ -12,7 +12,7 @@ from app.routes.graph import EASEL_SEQ
 from canvas.errors import BadRequest, Conflict, Invalid
 from canvas.hub import Hub
 from canvas.protocol import Author
-from canvas.room import Push
+from canvas.push import Push
 from canvas.store.versions import Version, VersionAuthor, VersionKind, Versions
 from canvas.versions import Comparison, Contents, checked_name, compare, contents_of, difference
 from jobs.pages import DEFAULT_LIMIT, Page, checked_limit

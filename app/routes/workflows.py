@@ -20,8 +20,9 @@ from canvas.errors import Invalid, PreconditionFailed
 from canvas.hub import Hub
 from canvas.ops import SetWorkflow, clean_name
 from canvas.protocol import Author, Result, Transaction
+from canvas.push import Push, decode_push
 from canvas.relay.port import AccessHint, DeletedHint
-from canvas.room import Push, Room, decode_push
+from canvas.room import Room
 from canvas.store.workflows import Member, WorkflowSummary, add_member
 from canvas.transfer import pictures_in, read_document, unwrap
 from canvas.values import MAX_SAFE_INTEGER, check_json
@@ -56,6 +57,9 @@ class PushOps(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="One per tab or program.")]
     client_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER, description="1, 2, 3, … per clientId.")]
     ops: list[dict[str, Any]]
+    undo_of: Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER, description="The seq that `ops` undo.")] | None = (
+        None
+    )
 
 
 class SetRole(msgspec.Struct, forbid_unknown_fields=True):
@@ -181,7 +185,8 @@ class WorkflowsController(Controller):
     ) -> Page[Transaction]:
         """The log after `since`; `nextCursor` is the `since` of the next page."""
         await services.workflows.membership(workflow_id, request.user.account_id, "read")
-        found = await services.documents.since(workflow_id, since, limit)
+        tail = await services.documents.tail(workflow_id, since, limit)
+        found = tail.transactions if tail is not None else []
         return Page(found, str(found[-1].seq) if len(found) == limit else None)
 
     @post("/{workflow_id:str}/ops", operation_id="pushOps", status_code=200)
@@ -197,7 +202,7 @@ class WorkflowsController(Controller):
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "read")
         check_json(data.client_id)
         author = Author(request.user.account_id, "rest", data.client_id, data.client_seq)
-        push = decode_push(author, membership.role, protocol.encode(data.ops))
+        push = decode_push(author, membership.role, protocol.encode(data.ops), undo_of=data.undo_of)
         return await hub.push(workflow_id, push)
 
     @get("/{workflow_id:str}/members", operation_id="listMembers")

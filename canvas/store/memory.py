@@ -17,8 +17,8 @@ from canvas.errors import Invalid, NotFound
 from canvas.graph import Graph, Kind, Placed
 from canvas.ops import Removed
 from canvas.protocol import Transaction
-from canvas.room import Answered, Batch, Ledger, Push
-from canvas.store.port import Document, Head, Resumption
+from canvas.push import Answered, Batch, Ledger, Past, Push
+from canvas.store.port import Document, Head, Resumption, Tail
 from canvas.values import holds_base64_picture
 
 MAX_RESUME = 1_000  # transactions, as in PostgreSQL
@@ -46,6 +46,7 @@ class StoredWorkflow(msgspec.Struct):
     removed: dict[int, bytes] = {}
     pushes: dict[tuple[str, str, int], bytes] = {}
     last: dict[tuple[str, str], int] = {}
+    access: int = 0
     is_in_trash: bool = False
 
     def table(self, kind: Kind) -> dict[str, bytes]:
@@ -54,7 +55,7 @@ class StoredWorkflow(msgspec.Struct):
 
 class MemoryLock:
     def __init__(self, workflow: StoredWorkflow, at: datetime) -> None:
-        self.head = Head(workflow.epoch, workflow.seq, at)
+        self.head = _head_of(workflow, at)
         self._workflow = workflow
         self._written: list[Batch] = []
 
@@ -72,10 +73,12 @@ class MemoryLock:
                 ledger.answered[(*push.client, push.author.client_seq)] = _answered.decode(before)
         return ledger
 
-    async def removed_by(self, seqs: set[int]) -> dict[int, Removed]:
-        there = [seq for seq in seqs if 0 < seq <= self._workflow.seq]
+    async def past(self, pushes: list[Push]) -> Past:
+        there = {seq for push in pushes for seq in push.restored() if 0 < seq <= self._workflow.seq}
         stored = self._workflow.removed
-        return {seq: _removed.decode(stored[seq]) if seq in stored else Removed() for seq in there}
+        removed_by = {seq: _removed.decode(stored[seq]) if seq in stored else Removed() for seq in there}
+        undone = [push.undo_of for push in pushes if push.undo_of is not None]
+        return Past(removed_by, _since(self._workflow, min(undone) - 1) if undone else [])
 
     async def write(self, batch: Batch) -> None:
         """Raises Invalid for what the database refuses though the rules let it pass."""
@@ -156,27 +159,26 @@ class MemoryStore:
                 placed = _placed.decode(stored)
                 graph.put(kind, placed.record, placed.ord)
         graph.settle()
-        return Document(Head(workflow.epoch, workflow.seq, self._now()), graph)
+        return Document(_head_of(workflow, self._now()), graph)
 
     async def resumption(
         self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
     ) -> Resumption:
-        workflow = self._found(workflow_id)
-        if workflow is None:
-            return Resumption(0, [], None if after is None else [])
+        workflow = self._present(workflow_id)
         last = workflow.last.get((account_id, client_id), 0)
         answered = (workflow.pushes[account_id, client_id, number] for number in range(acked + 1, last + 1))
         results = [_answered.decode(one).result for one in answered]
         is_far = after is None or workflow.seq - after > MAX_RESUME
-        return Resumption(last, results, None if is_far or after is None else _since(workflow, after))
+        missed = None if is_far or after is None else _since(workflow, after)
+        return Resumption(workflow.epoch, last, results, missed)
 
-    async def since(self, workflow_id: str, seq: int) -> list[Transaction]:
+    async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
         workflow = self._found(workflow_id)
-        return _since(workflow, seq) if workflow is not None else []
+        return Tail(_head_of(workflow, self._now()), _since(workflow, after)[:limit]) if workflow is not None else None
 
-    async def heads(self, workflow_ids: list[str]) -> dict[str, tuple[str, int]]:
-        found = ((workflow_id, self._found(workflow_id)) for workflow_id in workflow_ids)
-        return {workflow_id: (workflow.epoch, workflow.seq) for workflow_id, workflow in found if workflow is not None}
+    async def heads(self, workflow_ids: list[str]) -> dict[str, Head]:
+        found = {workflow_id: self._found(workflow_id) for workflow_id in workflow_ids}
+        return {id_: _head_of(workflow, self._now()) for id_, workflow in found.items() if workflow is not None}
 
     def _found(self, workflow_id: str) -> StoredWorkflow | None:
         workflow = self.workflows.get(workflow_id)
@@ -187,6 +189,10 @@ class MemoryStore:
         if workflow is None:
             raise NotFound("There is no such workflow.")
         return workflow
+
+
+def _head_of(workflow: StoredWorkflow, at: datetime) -> Head:
+    return Head(workflow.epoch, workflow.seq, at, workflow.access)
 
 
 def _since(workflow: StoredWorkflow, seq: int) -> list[Transaction]:

@@ -9,9 +9,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from canvas.graph import Graph
-from canvas.ops import Removed
 from canvas.protocol import Result, Transaction
-from canvas.room import Batch, Ledger, Push
+from canvas.push import Batch, Ledger, Past, Push
 
 
 class Head(NamedTuple):
@@ -19,6 +18,8 @@ class Head(NamedTuple):
     seq: int
     at: datetime
     """The time of the transaction that asks."""
+    access: int
+    """How often it was changed who may do what."""
 
 
 class Document(msgspec.Struct):
@@ -28,9 +29,17 @@ class Document(msgspec.Struct):
     graph: Graph
 
 
+class Tail(msgspec.Struct):
+    """The end of a log, up to `head`."""
+
+    head: Head
+    transactions: list[Transaction]
+
+
 class Resumption(msgspec.Struct):
     """What a client that comes back has to hear."""
 
+    epoch: str
     last_client_seq: int
     results: list[Result]
     missed: list[Transaction] | None
@@ -46,7 +55,8 @@ class Lock(Protocol):
 
     async def ledger(self, pushes: list[Push]) -> Ledger: ...
 
-    async def removed_by(self, seqs: set[int]) -> dict[int, Removed]: ...
+    async def past(self, pushes: list[Push]) -> Past:
+        """What their restores and undos reach back to."""
 
     async def write(self, batch: Batch) -> None: ...
 
@@ -61,9 +71,10 @@ class CanvasStore(Protocol):
     async def resumption(
         self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
     ) -> Resumption:
-        """`after`: the seq to go on from; None: only the client's numbers are wanted."""
+        """`after`: the seq to go on from; None: only the client's numbers are wanted. Raises NotFound."""
 
-    async def since(self, workflow_id: str, seq: int) -> list[Transaction]: ...
+    async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
+        """What follows the seq `after`, and the head at that same moment; None: unknown, or in the trash."""
 
-    async def heads(self, workflow_ids: list[str]) -> dict[str, tuple[str, int]]:
-        """Epoch and seq of those that are not in the trash."""
+    async def heads(self, workflow_ids: list[str]) -> dict[str, Head]:
+        """Of those that are not in the trash."""

@@ -13,9 +13,10 @@ from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.graph import Graph, Placed, Record
 from canvas.ops import Op, Removed, Update
 from canvas.protocol import Author, Result, Transaction
+from canvas.push import Answered, Batch, Ledger, Past, Push
 from canvas.relay.port import OpsHint
-from canvas.room import Answered, Batch, Ledger, Push, Room
-from canvas.store.port import Document, Head, Resumption
+from canvas.room import Room
+from canvas.store.port import Document, Head, Resumption, Tail
 
 if TYPE_CHECKING:  # asyncpg's classes take a parameter in its stubs only
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -25,6 +26,7 @@ else:
     Pool = asyncpg.Pool
 
 MAX_RESUME = 1_000  # transactions; past that a snapshot is the shorter way
+MAX_UNDO = 10_000  # transactions that are looked through for what others wrote since
 
 _encoder = msgspec.json.Encoder()
 _ops = msgspec.json.Decoder(list[Op])
@@ -41,6 +43,7 @@ _AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke under another operation and does not know it yet
     asyncpg.OperatorInterventionError,  # it is being stopped, or is starting
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,  # deadlock, serialization: the same again is right
@@ -66,9 +69,9 @@ async def reaching_the_database() -> AsyncIterator[None]:
 async def lock_workflow(connection: Connection, workflow_id: str) -> Head | None:
     """Take the workflow's row lock until the transaction ends; None: unknown, or in the trash."""
     row = await connection.fetchrow(
-        "SELECT epoch, seq, now() AS at FROM workflows WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", workflow_id
+        f"SELECT {_HEAD} FROM workflows WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", workflow_id
     )
-    return Head(row["epoch"], row["seq"], row["at"]) if row else None
+    return _head_of(row) if row else None
 
 
 async def set_on_node(
@@ -93,7 +96,7 @@ async def set_on_node(
     graph.put("node", _node_of(row), row["ord"])
     graph.settle()
     push = Push(Author(author_id, "job"), [Update("node", node_id, values, unset)], b"")
-    batch = Room(workflow_id, head.epoch, head.seq, graph).prepare([push], Ledger({}, {}), {}, head.at)
+    batch = Room(workflow_id, head.epoch, head.seq, graph).prepare([push], Ledger({}, {}), Past(), head.at)
     await PostgresLock(connection, workflow_id, head).write(batch)
     return OpsHint.of(head.epoch, batch.transactions) if batch.transactions else None
 
@@ -129,11 +132,16 @@ class PostgresLock:
                 ledger.answered[(*push.client, push.author.client_seq)] = answered
         return ledger
 
-    async def removed_by(self, seqs: set[int]) -> dict[int, Removed]:
-        if not seqs:
-            return {}
-        rows = await self._connection.fetch(_REMOVED, self._workflow_id, list(seqs))
-        return {row["seq"]: _removed.decode(row["removed"]) if row["removed"] else Removed() for row in rows}
+    async def past(self, pushes: list[Push]) -> Past:
+        removed_by: dict[int, Removed] = {}
+        log: list[Transaction] = []
+        if seqs := {seq for push in pushes for seq in push.restored()}:
+            rows = await self._connection.fetch(_REMOVED, self._workflow_id, list(seqs))
+            removed_by = {row["seq"]: _removed.decode(row["removed"]) if row["removed"] else Removed() for row in rows}
+        if undone := [push.undo_of for push in pushes if push.undo_of is not None]:
+            first = max(min(undone), self.head.seq - MAX_UNDO)
+            log = _transactions(await self._connection.fetch(_SINCE, self._workflow_id, first - 1, None))
+        return Past(removed_by, log)
 
     async def write(self, batch: Batch) -> None:
         """Everything of a batch, in a handful of statements whatever its length.
@@ -172,6 +180,7 @@ class PostgresLock:
             [transaction.by.origin for transaction in log],
             [_json(transaction.ops) for transaction in log],
             [_json(batch.removed[t.seq]) if t.seq in batch.removed else None for t in log],
+            [transaction.undo_of for transaction in log],
         )
 
     async def _write_nodes(self, nodes: dict[str, Placed | None]) -> None:
@@ -233,32 +242,46 @@ class PostgresStore:
             for edge in await connection.fetch(_EDGES, workflow_id):
                 graph.put("edge", _value.decode(edge["record"]), edge["ord"])
             graph.settle()
-            return Document(Head(row["epoch"], row["seq"], row["at"]), graph)
+            return Document(_head_of(row), graph)
 
     async def resumption(
         self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
     ) -> Resumption:
-        async with reaching_the_database(), self._pool.acquire() as connection:
-            last = await connection.fetchval(_LAST_OF, workflow_id, account_id, client_id)
+        async with (
+            reaching_the_database(),
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            client = await connection.fetchrow(_CLIENT, workflow_id, account_id, client_id)
+            if client is None:
+                raise NotFound("There is no such workflow.")
             rows = await connection.fetch(_RESULTS, workflow_id, account_id, client_id, acked)
             results = [_result.decode(row["result"]) for row in rows]
             missed = None
             if after is not None:
                 log = await connection.fetch(_SINCE, workflow_id, after, MAX_RESUME + 1)
                 missed = _transactions(log) if len(log) <= MAX_RESUME else None
-            return Resumption(last or 0, results, missed)
+            return Resumption(client["epoch"], client["last"], results, missed)
 
-    async def since(self, workflow_id: str, seq: int, limit: int | None = None) -> list[Transaction]:
+    async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
         async with reaching_the_database():
-            return _transactions(await self._pool.fetch(_SINCE, workflow_id, seq, limit))
+            rows = await self._pool.fetch(_TAIL, workflow_id, after, limit)
+        if not rows:
+            return None
+        head = Head(rows[0]["epoch"], rows[0]["head"], rows[0]["now"], rows[0]["access"])
+        return Tail(head, _transactions(row for row in rows if row["seq"] is not None))
 
-    async def heads(self, workflow_ids: list[str]) -> dict[str, tuple[str, int]]:
+    async def heads(self, workflow_ids: list[str]) -> dict[str, Head]:
         async with reaching_the_database():
             rows = await self._pool.fetch(_HEADS, workflow_ids)
-        return {row["id"]: (row["epoch"], row["seq"]) for row in rows}
+        return {row["id"]: _head_of(row) for row in rows}
 
 
 # Rows and records
+
+
+def _head_of(row: asyncpg.Record) -> Head:
+    return Head(row["epoch"], row["seq"], row["at"], row["access"])
 
 
 def _node_of(row: asyncpg.Record) -> Record:
@@ -300,6 +323,7 @@ def _transactions(rows: Iterable[asyncpg.Record]) -> list[Transaction]:
             Author(row["author_id"], row["origin"], row["client_id"], row["client_seq"]),
             row["at"],
             _ops.decode(row["ops"]),
+            row["undo_of"],
         )
         for row in rows
     ]
@@ -307,25 +331,34 @@ def _transactions(rows: Iterable[asyncpg.Record]) -> list[Transaction]:
 
 # Queries
 
-_WORKFLOW = "SELECT name, viewport, epoch, seq, now() AS at FROM workflows WHERE id = $1 AND deleted_at IS NULL"
+_HEAD = "epoch, seq, now() AS at, access"
+_WORKFLOW = f"SELECT name, viewport, {_HEAD} FROM workflows WHERE id = $1 AND deleted_at IS NULL"
 _NODES = """
     SELECT id, ord, node_type, node_data, position, fields FROM workflow_nodes
     WHERE workflow_id = $1 ORDER BY ord, id"""
 _NODE = """
     SELECT id, ord, node_type, node_data, position, fields FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"""
 _EDGES = "SELECT id, ord, record FROM workflow_edges WHERE workflow_id = $1 ORDER BY ord, id"
-_HEADS = "SELECT id, epoch, seq FROM workflows WHERE id = ANY($1::text[]) AND deleted_at IS NULL"
-_SINCE = """
-    SELECT seq, author_id, client_id, client_seq, origin, ops, at FROM workflow_ops
-    WHERE workflow_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"""
+_HEADS = f"SELECT id, {_HEAD} FROM workflows WHERE id = ANY($1::text[]) AND deleted_at IS NULL"
+_TRANSACTION = "seq, author_id, client_id, client_seq, origin, ops, at, undo_of"
+_SINCE = f"SELECT {_TRANSACTION} FROM workflow_ops WHERE workflow_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+_TAIL = f"""
+    SELECT epoch, workflows.seq AS head, now() AS now, access, log.*
+    FROM workflows LEFT JOIN LATERAL (
+      SELECT {_TRANSACTION} FROM workflow_ops WHERE workflow_id = workflows.id AND workflow_ops.seq > $2
+      ORDER BY workflow_ops.seq LIMIT $3) AS log ON true
+    WHERE id = $1 AND deleted_at IS NULL ORDER BY log.seq"""
 _REMOVED = "SELECT seq, removed FROM workflow_ops WHERE workflow_id = $1 AND seq = ANY($2::bigint[])"
 _LAST = """
     SELECT client.account_id, client.client_id, (
       SELECT max(client_seq) FROM workflow_pushes AS push WHERE push.workflow_id = $1
       AND push.account_id = client.account_id AND push.client_id = client.client_id) AS last
     FROM unnest($2::text[], $3::text[]) AS client (account_id, client_id)"""
-_LAST_OF = """
-    SELECT max(client_seq) FROM workflow_pushes WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3"""
+_CLIENT = """
+    SELECT epoch, coalesce((
+      SELECT max(client_seq) FROM workflow_pushes
+      WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3), 0) AS last
+    FROM workflows WHERE id = $1 AND deleted_at IS NULL"""
 _ANSWERED = """
     SELECT digest, result FROM workflow_pushes
     WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3 AND client_seq = $4"""
@@ -333,8 +366,9 @@ _RESULTS = """
     SELECT result FROM workflow_pushes
     WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3 AND client_seq > $4 ORDER BY client_seq"""
 _INSERT_OPS = """
-    INSERT INTO workflow_ops (workflow_id, seq, author_id, client_id, client_seq, origin, ops, removed)
-    SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::json[], $8::json[])"""
+    INSERT INTO workflow_ops (workflow_id, seq, author_id, client_id, client_seq, origin, ops, removed, undo_of)
+    SELECT $1, * FROM unnest(
+      $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::json[], $8::json[], $9::bigint[])"""
 _INSERT_PUSHES = """
     INSERT INTO workflow_pushes (workflow_id, account_id, client_id, client_seq, digest, result)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::json[])"""

@@ -13,7 +13,7 @@ from canvas.errors import Conflict, NotFound
 from canvas.graph import Placed, Touched
 from canvas.ids import new_id
 from canvas.protocol import Author, Transaction
-from canvas.room import Batch
+from canvas.push import Batch
 from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, PostgresLock, reaching_the_database
 from canvas.transfer import Imported
@@ -22,6 +22,8 @@ from canvas.transfer import Imported
 class Membership(msgspec.Struct, frozen=True):
     role: Role
     may_run: bool
+    access: int
+    """How often it had been changed who may do what in this workflow."""
 
 
 class WorkflowSummary(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,7 +58,7 @@ class Workflows:
                 transaction = Transaction(1, Author(owner_id, "rest"), at, imported.ops)
                 touched = Touched(_all(imported.graph.nodes), _all(imported.graph.edges), None)
                 batch = Batch(1, transactions=[transaction], touched=touched)
-                await PostgresLock(connection, workflow_id, Head(epoch, 0, at)).write(batch)
+                await PostgresLock(connection, workflow_id, Head(epoch, 0, at, access=0)).write(batch)
         return workflow_id
 
     async def membership(
@@ -65,7 +67,7 @@ class Workflows:
         """What `account_id` is to a workflow. Raises NotFound without a role, Forbidden when it may not do `action`."""
         async with reaching_the_database():
             row = await self._pool.fetchrow(_MEMBERSHIP, workflow_id, account_id, in_trash)
-        membership = Membership(row["role"], row["may_run"]) if row else None
+        membership = Membership(row["role"], row["may_run"], row["access"]) if row else None
         if membership is None or not may(membership.role, action, may_run=membership.may_run):
             raise refusal(membership.role if membership else None, action)
         return membership
@@ -139,7 +141,7 @@ _INSERT = """
 _INSERT_OWNER = """
     INSERT INTO members (workflow_id, account_id, role, may_run) VALUES ($1, $2, 'owner', true)"""
 _MEMBERSHIP = """
-    SELECT role, may_run FROM members JOIN workflows ON workflows.id = members.workflow_id
+    SELECT role, may_run, access FROM members JOIN workflows ON workflows.id = members.workflow_id
     WHERE workflow_id = $1 AND account_id = $2 AND (deleted_at IS NOT NULL) = $3"""
 _ROLES = "SELECT account_id, role FROM members WHERE workflow_id = $1 AND account_id = ANY($2::text[])"
 _LIST = """

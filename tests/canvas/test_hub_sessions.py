@@ -268,7 +268,7 @@ async def test_a_role_that_changes_is_told_and_one_that_is_lost_closes(world: Wo
     assert ada.of("frame")[-1]["presence"][bob.session_id]["drag"] is None
 
     await world.workflows.remove_member(world.id, world.bob)
-    await hub.keep()  # the hint was lost
+    await hub.poll()  # the hint was lost
     assert await bob.until_closed() == 4503
     assert ada.closed is None
 
@@ -284,13 +284,48 @@ async def test_who_comes_in_while_roles_are_checked_stays(world: World) -> None:
 
     hub = Hub(world.store, world.relay, roles_of, world.hub()._live_runs)
     await world.client(hub).join()
-    check = asyncio.create_task(hub.keep())
+    await world.relay.publish(world.id, AccessHint())
     await asked.wait()
     bob = await world.client(hub, world.bob).join()
     go_on.set()
-    await check
+    await hub.poll()
 
     assert bob.closed is None
+
+
+async def test_a_role_that_changes_at_the_door_counts_as_it_is_now(world: World) -> None:
+    """CL4"""
+    hub = world.hub()
+    told_at_the_door = (await world.store.heads([world.id]))[world.id].access
+    await world.workflows.set_member(world.id, world.bob, "viewer")
+    bob = world.client(hub, world.bob)
+
+    await bob.join("editor", access=told_at_the_door)
+    assert bob.heard[0]["role"] == "viewer"
+
+    await world.workflows.remove_member(world.id, world.bob)
+    with pytest.raises(NotFound):
+        await bob.join("viewer", access=told_at_the_door)
+
+
+async def test_nobody_is_asked_for_again_while_no_role_changes(world: World) -> None:
+    """CL4: a poll costs one query, however many are here"""
+    asked: list[str] = []
+
+    async def roles_of(workflow_id: str, accounts: list[str]) -> Any:
+        asked.append(workflow_id)
+        return await world.workflows.roles_of(workflow_id, accounts)
+
+    hub = Hub(world.store, world.relay, roles_of, world.hub()._live_runs)
+    await world.client(hub).join()
+    await hub.poll()
+    await hub.poll()
+    assert asked == []
+
+    await world.workflows.set_member(world.id, world.bob, "viewer")
+    await hub.poll()
+    await hub.poll()
+    assert asked == [world.id]
 
 
 async def test_another_epoch_sends_everybody_away_to_load_again(world: World) -> None:

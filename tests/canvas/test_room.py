@@ -14,7 +14,8 @@ from canvas.errors import Invalid
 from canvas.graph import Graph
 from canvas.ops import Op, Update
 from canvas.protocol import Author, Result, ResultError, Transaction, digest_of, encode
-from canvas.room import Answer, Answered, Batch, Close, Effect, Ledger, Push, Room, Send, Session, decode_push
+from canvas.push import Answered, Batch, Ledger, Past, Push, decode_push
+from canvas.room import Answer, Close, Effect, Room, Send, Session
 from tests.canvas.drawing import drawn, node, state
 from tests.canvas.world import adding, by_request, numbered
 
@@ -36,8 +37,8 @@ def of(session_id: str, number: int, *ops: Op) -> Push:
     return push
 
 
-def prepare(room: Room, *pushes: Push, ledger: Ledger | None = None) -> Batch:
-    return room.prepare(list(pushes), ledger or Ledger({}, {}), {}, AT)
+def prepare(room: Room, *pushes: Push, ledger: Ledger | None = None, past: Past | None = None) -> Batch:
+    return room.prepare(list(pushes), ledger or Ledger({}, {}), past or Past(), AT)
 
 
 def stream(effects: list[Effect], session_id: str) -> list[tuple[str, int]]:
@@ -211,6 +212,20 @@ def test_a_role_that_stays_is_not_told() -> None:
     assert room.change_role("gone", None) == []
     assert [effect.code for effect in room.change_role("ada", None) if isinstance(effect, Close)] == [4503]
     assert room.sessions == {}
+
+
+def test_a_role_that_is_taken_away_refuses_what_waits() -> None:
+    """PU13"""
+    room = room_with("ada", "bob", "eve")
+    waiting = [of(name, 1, adding(name)) for name in ("ada", "bob", "eve")]
+    room.change_role("ada", "viewer")
+    room.change_role("bob", None)
+    room.leave("eve")  # who only closed the tab wanted it
+
+    batch = prepare(room, *waiting)
+
+    assert [result.error and result.error.code for _, result in batch.decisions] == ["FORBIDDEN", "NOT_FOUND", None]
+    assert [transaction.by.user_id for transaction in batch.transactions] == ["eve"]
 
 
 def test_a_snapshot_is_encoded_once_until_the_document_changes() -> None:

@@ -16,9 +16,9 @@ from canvas.hub import Hub
 from canvas.ids import new_id
 from canvas.ops import Add, Op
 from canvas.protocol import Author, Hello, ResumePoint, digest_of, encode
+from canvas.push import Push
 from canvas.relay.memory import MemoryRelay
 from canvas.relay.port import Relay
-from canvas.room import Push
 from canvas.store.postgres import Pool, PostgresLock, PostgresStore
 from canvas.store.workflows import Workflows
 from canvas.transfer import read_document
@@ -54,10 +54,15 @@ class Client:
 
     # What the browser does
 
-    async def join(self, role: Role = "editor", resume: ResumePoint | None = None) -> Client:
+    async def join(
+        self, role: Role = "editor", resume: ResumePoint | None = None, *, access: int | None = None
+    ) -> Client:
         account = {"id": self.account_id, "name": self.account_id.title(), "color": "#a0f"}
         hello = Hello(1, self.client_id, resume)
-        self.session_id = await self.hub.join(self.workflow_id, self, account, role, hello)
+        if access is None:
+            heads = await self.hub._store.heads([self.workflow_id])
+            access = heads[self.workflow_id].access if heads else 0
+        self.session_id = await self.hub.join(self.workflow_id, self, account, role, hello, access=access)
         return self
 
     async def say(self, **message: Any) -> None:
@@ -169,7 +174,8 @@ class World:
         return Client(hub, self.id, account_id or self.ada, client_id)
 
     async def log(self) -> list[int]:
-        return [transaction.seq for transaction in await self.store.since(self.id, 0)]
+        tail = await self.store.tail(self.id, 0)
+        return [transaction.seq for transaction in tail.transactions] if tail is not None else []
 
     async def stored(self) -> list[Record]:
         document = await self.store.load(self.id)

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.graph import Graph
 from canvas.ops import Add, Op, Remove, Restore, SetWorkflow, Update
-from canvas.protocol import Author
-from canvas.room import Batch, Ledger, Push, Room
+from canvas.protocol import Author, Transaction
+from canvas.push import Batch, Ledger, Past, Push
+from canvas.room import Room
 from canvas.store.port import Document
 from canvas.store.postgres import Pool, PostgresLock, set_on_node
 from canvas.transfer import read_document
@@ -34,12 +35,17 @@ async def room_of(world: World) -> Room:
     return Room(world.id, document.head.epoch, document.head.seq, document.graph)
 
 
+async def log_of(world: World, after: int = 0) -> list[Transaction]:
+    tail = await world.store.tail(world.id, after)
+    assert tail is not None
+    return tail.transactions
+
+
 async def write(world: World, room: Room, *pushes: Push) -> Batch:
     async with world.store.lock(world.id) as lock:
         room.advance(await lock.since(room.seq))
         ledger = await lock.ledger(list(pushes))
-        removed_by = await lock.removed_by({seq for push in pushes for seq in push.restored()})
-        batch = room.prepare(list(pushes), ledger, removed_by, lock.head.at)
+        batch = room.prepare(list(pushes), ledger, await lock.past(list(pushes)), lock.head.at)
         await lock.write(batch)
     room.committed(batch)
     return batch
@@ -83,7 +89,7 @@ async def test_loading_equals_memory_after_any_sequence(database: Pool, pushes: 
 
     document = await load(world)
     replica = Room(world.id, "", 0, Graph(name="Foxes"))
-    replica.advance(await world.store.since(world.id, 0))
+    replica.advance(await log_of(world))
 
     assert document.head.seq == room.seq == replica.seq
     assert same(document.graph) == same(room.graph) == same(replica.graph)
@@ -121,7 +127,7 @@ async def test_two_processes_that_race_leave_no_gap(world: World) -> None:
 
     assert await world.log() == list(range(1, 41))
     for room in rooms:
-        room.advance(await world.store.since(world.id, room.seq))
+        room.advance(await log_of(world, room.seq))
         assert state(room.graph) == state((await load(world)).graph)
 
 
@@ -172,7 +178,7 @@ async def test_the_database_refuses_a_picture_that_slipped_through(world: World)
     record = node("b", data={"p": "data:image/png;base64," + "A" * 200})
     room.graph.put("node", record, 9.0)
     batch = Batch(2, touched=room.graph.touched())
-    batch.transactions.append(msgspec.structs.replace((await world.store.since(world.id, 0))[0], seq=2))
+    batch.transactions.append(msgspec.structs.replace((await log_of(world))[0], seq=2))
 
     with pytest.raises(Invalid) as caught:
         async with world.store.lock(world.id) as lock:
@@ -270,7 +276,7 @@ async def test_a_job_writes_to_one_node_as_one_more_author(world: World) -> None
     room.advance(list(hint.transactions or ()))
     assert room.graph.nodes["a"].record["data"] == {"prompt": "fox", "status": "running"}
     assert state(room.graph) == state((await load(world)).graph)
-    assert (await world.store.since(world.id, 1))[0].by == Author(world.ada, "job")
+    assert (await log_of(world, 1))[0].by == Author(world.ada, "job")
 
 
 async def test_a_job_finds_nothing_to_write_to(world: World) -> None:
@@ -294,5 +300,5 @@ async def test_a_lock_reads_no_more_than_there_is(world: World) -> None:
         assert isinstance(lock, PostgresLock)
         assert await lock.since(lock.head.seq) == []
         assert await lock.ledger([]) == Ledger({}, {})
-        assert await lock.removed_by(set()) == {}
-        assert await lock.removed_by({99}) == {}
+        assert await lock.past([]) == Past()
+        assert await lock.past([by_request(world.ada, Restore(99))]) == Past()

@@ -45,7 +45,8 @@ class MemoryWorld:
         self.store.workflows[workflow_id].is_in_trash = True
 
     async def log(self) -> list[int]:
-        return [transaction.seq for transaction in await self.store.since(self.id, 0)]
+        tail = await self.store.tail(self.id, 0)
+        return [transaction.seq for transaction in tail.transactions] if tail is not None else []
 
     async def stored(self) -> list[Record]:
         document = await self.store.load(self.id)

@@ -13,7 +13,7 @@ from canvas.errors import Conflict, LimitReached, NotFound
 from canvas.graph import Record
 from canvas.ops import Add, Op, Remove, SetWorkflow, Update
 from canvas.protocol import Author
-from canvas.room import Push
+from canvas.push import Push
 from canvas.store import versions as store
 from canvas.store.versions import Version, VersionAuthor, Versions, keep_versions
 from canvas.versions import DUE_TRANSACTIONS, contents_of, difference

@@ -11,7 +11,7 @@ from canvas.errors import EaselError
 from canvas.graph import Graph
 from canvas.ops import Change, Op, Restore, replay
 from canvas.protocol import Transaction
-from canvas.room import Answered
+from canvas.push import Answered
 from canvas.store.port import Document
 from tests.canvas.drawing import state
 from tests.simulation.server import WORKFLOW, Server

@@ -14,11 +14,10 @@ from canvas import protocol
 from canvas.access import Role, may
 from canvas.errors import EaselError, NotFound, Unavailable
 from canvas.hub import Hub, open_hub
-from canvas.ops import Removed
 from canvas.protocol import Author, Result, Transaction
-from canvas.room import Batch, Ledger, Push, decode_push
+from canvas.push import Batch, Ledger, Past, Push, decode_push
 from canvas.store.memory import MemoryLock, MemoryStore
-from canvas.store.port import Document, Resumption
+from canvas.store.port import Document, Head, Resumption, Tail
 from tests.simulation.clock import RUNNING
 from tests.simulation.network import FaultyRelay, RelayOf, Wire
 
@@ -112,10 +111,11 @@ class Server:
         hub = self.hub
         assert hub is not None
         try:
+            access = self.world.store.workflows[WORKFLOW].access
             role = await self._admit(account_id)
             hello = protocol.decode_message(await wire.inbox.get() or "")
             assert isinstance(hello, protocol.Hello)
-            session_id = await hub.join(WORKFLOW, wire, _user(account_id), role, hello)
+            session_id = await hub.join(WORKFLOW, wire, _user(account_id), role, hello, access=access)
             self._joined(wire, role, (account_id, hello.client_id))
             while (text := await wire.inbox.get()) is not None:
                 self._note_accepted(wire, account_id, hello.client_id, text)
@@ -229,13 +229,13 @@ class StoreOf:
         await self.reach()
         return told
 
-    async def since(self, workflow_id: str, seq: int) -> list[Transaction]:
+    async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
         await self.reach()
-        transactions = await self._server.world.store.since(workflow_id, seq)
+        tail = await self._server.world.store.tail(workflow_id, after, limit)
         await self.reach()
-        return transactions
+        return tail
 
-    async def heads(self, workflow_ids: list[str]) -> dict[str, tuple[str, int]]:
+    async def heads(self, workflow_ids: list[str]) -> dict[str, Head]:
         await self.reach()
         heads = await self._server.world.store.heads(workflow_ids)
         await self.reach()
@@ -260,9 +260,9 @@ class LockOf:
         await self._store.reach()
         return await self._lock.ledger(pushes)
 
-    async def removed_by(self, seqs: set[int]) -> dict[int, Removed]:
+    async def past(self, pushes: list[Push]) -> Past:
         await self._store.reach()
-        return await self._lock.removed_by(seqs)
+        return await self._lock.past(pushes)
 
     async def write(self, batch: Batch) -> None:
         await self._store.reach()

@@ -19,7 +19,8 @@ from canvas.open_room import OpenRoom
 from canvas.ops import Add, Change, Remove
 from canvas.presence import Presences
 from canvas.protocol import Result, Transaction
-from canvas.room import Batch, Effect, Ledger, Push, Room, Send, Session
+from canvas.push import Batch, Ledger, Past, Push
+from canvas.room import Effect, Room, Send, Session
 from canvas.store.port import Lock
 from tests.simulation.story import Broken, simulate
 
@@ -98,7 +99,7 @@ def a_push_is_answered_though_nothing_was_stored(patch: pytest.MonkeyPatch) -> N
             if opened.is_gone:
                 raise
             numbers = {push.client: (push.author.client_seq or 1) - 1 for push in pushes[::-1] if push.client}
-            return opened.room.prepare(pushes, Ledger(numbers, {}), {}, datetime.now(UTC))
+            return opened.room.prepare(pushes, Ledger(numbers, {}), Past(), datetime.now(UTC))
 
     patch.setattr(OpenRoom, "_write", write)
 
@@ -197,7 +198,7 @@ def a_snapshot_is_kept_when_the_document_changes(patch: pytest.MonkeyPatch) -> N
 
 @bug
 def a_socket_hears_ops_before_its_snapshot(patch: pytest.MonkeyPatch) -> None:
-    async def join(hub: Hub, workflow_id: str, socket: Any, account: Any, role: Any, hello: Any) -> str:
+    async def join(hub: Hub, workflow_id: str, socket: Any, account: Any, role: Any, hello: Any, **_: Any) -> str:
         opened = await hub._open(workflow_id)
         session = Session(f"early-{len(opened.sockets)}-{hub._now()}", account["id"], hello.client_id, role, account)
         opened.carry_out(opened.room.join(session, hub._now()))
@@ -212,7 +213,7 @@ def a_socket_hears_ops_before_its_snapshot(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def a_restored_backup_goes_unnoticed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(OpenRoom, "_check_epoch", lambda *_: None)
+    patch.setattr(OpenRoom, "check_epoch", lambda *_: None)
 
 
 @bug
@@ -271,6 +272,7 @@ def the_asked_for_ops_are_told_instead_of_the_effective_ones(patch: pytest.Monke
 @bug
 def a_viewer_may_write(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("canvas.room.may", lambda *_, **__: True)
+    patch.setattr("canvas.push.may", lambda *_, **__: True)
 
 
 @bug

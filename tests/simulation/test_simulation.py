@@ -42,6 +42,7 @@ def play(seeds: Iterable[int]) -> Counter[str]:
     return counts
 
 
+@pytest.mark.timeout(300)
 def test_every_story_ends_well() -> None:
     """RM1, RM2, RM3, RS1, RS2, RS3, RS5, RS6, PU1, PU2, PU6, PU8, PU9, GR2, GR3, GR5, PR4, CL1, CL2, CL4, CL5"""
     seed = os.environ.get("EASEL_SIM_SEED")
