@@ -11,6 +11,7 @@ import structlog
 
 from canvas import protocol
 from canvas.access import Role, may, refusal
+from canvas.compaction import compacted
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.ids import new_id
 from canvas.open_room import OpenRoom, Socket, Tasks
@@ -22,6 +23,8 @@ from canvas.store.port import CanvasStore, Resumption
 
 log = structlog.get_logger(__name__)
 
+MAX_RESUME = 5_000  # transactions: to read and compact them takes some 30 ms
+MAX_RESUME_AS_IT_WAS = 1_000  # beyond, what was written over since is left out
 POLL_S = 1.0  # how late an edit of another process is when Redis is away
 KEEP_S = 5.0
 IDLE_S = 60.0  # an empty room stays this long: longer than a page reload
@@ -84,7 +87,7 @@ class Hub:
 
     async def _resumption(self, opened: OpenRoom, session: Session, hello: Hello) -> Resumption:
         room, resume = opened.room, hello.resume
-        can_resume = resume is not None and resume.epoch == room.epoch and resume.seq <= room.seq
+        can_resume = resume is not None and resume.epoch == room.epoch and 0 <= room.seq - resume.seq <= MAX_RESUME
         resumption = await self._store.resumption(
             room.workflow_id,
             session.account_id,
@@ -101,6 +104,8 @@ class Hub:
         if resumption.missed is not None and resume is not None:
             missed = [transaction for transaction in resumption.missed if transaction.seq <= room.seq]
             resumption.missed = missed if len(missed) == room.seq - resume.seq else None  # else the log was trimmed
+            if resumption.missed is not None and len(missed) > MAX_RESUME_AS_IT_WAS:
+                resumption.missed = compacted(missed)
         return resumption
 
     @staticmethod

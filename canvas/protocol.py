@@ -193,6 +193,19 @@ def ops_message(transactions: list[Transaction]) -> bytes:
     return encode({"type": "ops", "transactions": transactions})
 
 
+def ops_messages(transactions: list[Transaction]) -> list[bytes]:
+    """The same in messages of about MAX_SNAPSHOT_PART_BYTES, or of one transaction."""
+    parts: list[list[bytes]] = []
+    size = 0
+    for transaction in map(encode, transactions):
+        if not parts or size + len(transaction) > MAX_SNAPSHOT_PART_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(transaction)
+        size += len(transaction)
+    return [b'{"type":"ops","transactions":[%b]}' % b",".join(part) for part in parts]
+
+
 def error_message(error: EaselError) -> bytes:
     return encode({"type": "error", "code": error.code, "detail": error.detail})
 
@@ -210,7 +223,7 @@ def frame_message(presence: dict[str, Any], left: list[str], runs: list[dict[str
 
 
 def snapshot_messages(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[bytes]:
-    """The document in parts, each at most about MAX_SNAPSHOT_PART_BYTES; an empty one is one part."""
+    """The document in parts of about MAX_SNAPSHOT_PART_BYTES, or of one record; an empty one is one part."""
     parts: list[tuple[list[bytes], list[bytes]]] = [([], [])]
     size = 0
     for column, records in enumerate((nodes, edges)):

@@ -127,7 +127,13 @@ class Room:
     def welcome(
         self, session_id: str, *, last_client_seq: int, results: list[Result], missed: list[Transaction] | None
     ) -> list[Effect]:
-        """The first thing a session hears. `missed` is what came after its resume point; None: it gets a snapshot."""
+        """The first thing a session hears. `missed`: what came after its resume point, if that is known.
+
+        It gets a snapshot otherwise, and when that is shorter than a long log.
+        """
+        resumed = protocol.ops_messages(missed) if missed is not None else None
+        if resumed is not None and len(resumed) > 1 and _size(resumed) > _size(self.snapshot()):
+            resumed = None
         session = self.sessions[session_id]
         others = {sid: state for sid, state in self.presences.everyone().items() if sid != session_id}
         message = {
@@ -138,7 +144,7 @@ class Room:
             "mayRun": may(session.role, "run", may_run=session.may_run),
             "epoch": self.epoch,
             "seq": self.seq,
-            "mode": "snapshot" if missed is None else "resume",
+            "mode": "snapshot" if resumed is None else "resume",
             "lastClientSeq": last_client_seq,
             "results": results,
             "limits": LIMITS,
@@ -148,10 +154,10 @@ class Room:
             "viewport": self.graph.viewport,
         }
         effects: list[Effect] = [Send((session_id,), protocol.encode(message))]
-        if missed is None:
+        if resumed is None:
             effects.extend(Send((session_id,), part, is_kept=True) for part in self.snapshot())
-        elif missed:
-            effects.append(Send((session_id,), protocol.ops_message(missed)))
+        else:
+            effects.extend(Send((session_id,), part) for part in resumed)
         return effects
 
     def snapshot(self) -> list[bytes]:
@@ -332,6 +338,10 @@ class Room:
             return [], mine, tuple(left)
         payload = protocol.frame_message(changed, left, runs)
         return [Send(tuple(self.sessions), payload)], mine, tuple(left)
+
+
+def _size(messages: list[bytes]) -> int:
+    return sum(map(len, messages))
 
 
 def _stream_of(session_id: str, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:

@@ -21,8 +21,6 @@ from canvas.push import Answered, Batch, Ledger, Past, Push
 from canvas.store.port import Document, Head, Resumption, Tail
 from canvas.values import holds_base64_picture
 
-MAX_RESUME = 1_000  # transactions, as in PostgreSQL
-
 _encode = msgspec.json.Encoder().encode
 _transaction = msgspec.json.Decoder(Transaction)
 _removed = msgspec.json.Decoder(Removed)
@@ -168,8 +166,7 @@ class MemoryStore:
         last = workflow.last.get((account_id, client_id), 0)
         answered = (workflow.pushes[account_id, client_id, number] for number in range(acked + 1, last + 1))
         results = [_answered.decode(one).result for one in answered]
-        is_far = after is None or workflow.seq - after > MAX_RESUME
-        missed = None if is_far or after is None else _since(workflow, after)
+        missed = _since(workflow, after) if after is not None else None
         return Resumption(workflow.epoch, last, results, missed)
 
     async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:

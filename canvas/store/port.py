@@ -43,7 +43,7 @@ class Resumption(msgspec.Struct):
     last_client_seq: int
     results: list[Result]
     missed: list[Transaction] | None
-    """What came after its seq; None when that cannot be told any more and it needs a snapshot."""
+    """What the log still holds of what came after its seq; None: it was not asked for, or is too much."""
 
 
 class Lock(Protocol):

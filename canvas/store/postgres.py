@@ -25,7 +25,7 @@ else:
     Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
     Pool = asyncpg.Pool
 
-MAX_RESUME = 1_000  # transactions; past that a snapshot is the shorter way
+MAX_RESUME_BYTES = 8 << 20  # as they are stored; a snapshot is seldom longer
 MAX_UNDO = 10_000  # transactions that are looked through for what others wrote since
 
 _encoder = msgspec.json.Encoder()
@@ -252,15 +252,14 @@ class PostgresStore:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            client = await connection.fetchrow(_CLIENT, workflow_id, account_id, client_id)
+            client = await connection.fetchrow(_CLIENT, workflow_id, account_id, client_id, after)
             if client is None:
                 raise NotFound("There is no such workflow.")
             rows = await connection.fetch(_RESULTS, workflow_id, account_id, client_id, acked)
             results = [_result.decode(row["result"]) for row in rows]
             missed = None
-            if after is not None:
-                log = await connection.fetch(_SINCE, workflow_id, after, MAX_RESUME + 1)
-                missed = _transactions(log) if len(log) <= MAX_RESUME else None
+            if after is not None and client["missed_bytes"] <= MAX_RESUME_BYTES:
+                missed = _transactions(await connection.fetch(_SINCE, workflow_id, after, None))
             return Resumption(client["epoch"], client["last"], results, missed)
 
     async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
@@ -357,7 +356,9 @@ _LAST = """
 _CLIENT = """
     SELECT epoch, coalesce((
       SELECT max(client_seq) FROM workflow_pushes
-      WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3), 0) AS last
+      WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3), 0) AS last, (
+      SELECT coalesce(sum(pg_column_size(ops)), 0) FROM workflow_ops
+      WHERE workflow_id = $1 AND workflow_ops.seq > $4) AS missed_bytes
     FROM workflows WHERE id = $1 AND deleted_at IS NULL"""
 _ANSWERED = """
     SELECT digest, result FROM workflow_pushes

@@ -7,7 +7,7 @@ import pytest
 
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.hub import Hub, open_hub
-from canvas.ops import Add
+from canvas.ops import Add, Update
 from canvas.protocol import ResumePoint
 from canvas.relay.memory import MemoryRelay
 from canvas.relay.port import AccessHint, DeletedHint
@@ -71,6 +71,27 @@ async def test_who_cannot_resume_gets_a_snapshot(world: World, resume: ResumePoi
     back = await world.client(hub).join(resume=ResumePoint(epoch, resume.seq))
 
     assert (back.types(), back.heard[0]["mode"]) == (["welcome", "snapshot"], "snapshot")
+
+
+async def test_a_long_log_is_told_in_few_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RS7, RS2"""
+    monkeypatch.setattr("canvas.hub.MAX_RESUME_AS_IT_WAS", 3)
+    hub = world.hub()
+    ada = await world.client(hub).join()
+    await ada.pushed(1, adding("a"))
+    for number in range(2, 7):
+        await ada.pushed(number, Update("node", "a", {"/data/prompt": f"fox {number}"}))
+    epoch = ada.heard[0]["epoch"]
+
+    back = await world.client(hub).join(resume=ResumePoint(epoch, 1, 6))
+    shortly = await world.client(hub).join(resume=ResumePoint(epoch, 3, 6))
+    assert [len(one["ops"]) for one in back.heard[1]["transactions"]] == [0, 0, 0, 0, 1]
+    assert [len(one["ops"]) for one in shortly.heard[1]["transactions"]] == [1, 1, 1]
+
+    monkeypatch.setattr("canvas.hub.MAX_RESUME", 4)
+    assert (await world.client(hub).join(resume=ResumePoint(epoch, 1, 6))).heard[0]["mode"] == "snapshot"
+    monkeypatch.setattr("canvas.store.postgres.MAX_RESUME_BYTES", 10)
+    assert (await world.client(hub).join(resume=ResumePoint(epoch, 3, 6))).heard[0]["mode"] == "snapshot"
 
 
 async def test_a_result_above_the_welcome_comes_as_ops(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canvas import protocol
 from canvas.errors import Invalid
 from canvas.graph import Graph
 from canvas.ops import Op, Update
@@ -212,6 +213,24 @@ def test_a_role_that_stays_is_not_told() -> None:
     assert room.change_role("gone", None) == []
     assert [effect.code for effect in room.change_role("ada", None) if isinstance(effect, Close)] == [4503]
     assert room.sessions == {}
+
+
+def test_the_shorter_way_back_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RS2, RS7: the log in messages of a bearable size, or the snapshot"""
+    monkeypatch.setattr(protocol, "MAX_SNAPSHOT_PART_BYTES", 600)
+    missed: list[Transaction] = []
+    for seq in range(1, 9):
+        missed.append(Transaction(seq, Author("ada", "user"), AT, [adding(f"n{seq}")]))
+    small = Room("wf", "e1", 8, drawn(node("a")))
+    large = Room("wf", "e1", 8, drawn(*(node(f"n{number}") for number in range(99))))
+
+    def way_back(room: Room) -> list[str]:
+        room.join(Session("ses", "ada", "tab", "editor", {}), 0)
+        effects = room.welcome("ses", last_client_seq=0, results=[], missed=missed)
+        return [msgspec.json.decode(effect.payload)["type"] for effect in effects if isinstance(effect, Send)]
+
+    assert way_back(small) == ["welcome", "snapshot"]
+    assert way_back(large) == ["welcome", "ops", "ops", "ops"]
 
 
 def test_a_role_that_is_taken_away_refuses_what_waits() -> None:

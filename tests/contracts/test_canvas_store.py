@@ -208,17 +208,6 @@ async def test_a_client_that_comes_back_is_told_what_it_missed(world: World) -> 
     assert (stranger.last_client_seq, stranger.results, stranger.missed) == (0, [], None)
 
 
-async def test_too_much_to_tell_is_a_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RS2"""
-    monkeypatch.setattr("canvas.store.postgres.MAX_RESUME", 2)
-    room = await room_of(world)
-    for number in range(1, 5):
-        await write(world, room, numbered(world.ada, number, adding(f"n{number}")))
-
-    assert (await world.store.resumption(world.id, world.ada, "tab", after=2, acked=0)).missed is not None
-    assert (await world.store.resumption(world.id, world.ada, "tab", after=1, acked=0)).missed is None
-
-
 async def test_what_was_removed_can_be_brought_back_by_another_process(world: World) -> None:
     """OP9"""
     room = await room_of(world)

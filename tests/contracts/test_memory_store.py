@@ -11,7 +11,6 @@ from canvas.errors import Unavailable
 from canvas.graph import Record
 from canvas.ids import new_id
 from canvas.store.memory import MemoryLock, MemoryStore
-from tests.canvas.world import adding, numbered
 from tests.contracts import test_canvas_store as contract
 
 pytestmark = pytest.mark.anyio
@@ -68,15 +67,3 @@ test_a_picture_that_slipped_through_is_refused = contract.test_the_database_refu
 test_a_client_that_comes_back_is_told = contract.test_a_client_that_comes_back_is_told_what_it_missed
 test_what_was_removed_can_be_brought_back = contract.test_what_was_removed_can_be_brought_back_by_another_process
 test_name_and_viewport_are_kept = contract.test_name_and_viewport_are_kept
-
-
-async def test_too_much_to_tell_is_a_snapshot(world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RS2"""
-    monkeypatch.setattr("canvas.store.memory.MAX_RESUME", 2)
-    room = await contract.room_of(world)  # type: ignore[arg-type]
-    for number in range(1, 5):
-        push = numbered(world.ada, number, adding(f"n{number}"))
-        await contract.write(world, room, push)  # type: ignore[arg-type]
-
-    assert (await world.store.resumption(world.id, world.ada, "tab", after=2, acked=0)).missed is not None
-    assert (await world.store.resumption(world.id, world.ada, "tab", after=1, acked=0)).missed is None

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from canvas import protocol
+from canvas import hub, protocol
 from canvas.client.replica import Gap, Replica, Welcome
 from canvas.errors import Invalid
 from canvas.graph import Graph
@@ -60,6 +60,8 @@ class Tab:
         self.epoch: str | None = None
         """The history its numbers belong to; a tab that is reloaded still knows it."""
         self.role = ""
+        self.compacted_to = 0
+        """Before this seq it may draw what never was: what is written over on the way there was left out (RS7)."""
         self.session_id = ""
         self.shown: dict[str, Any] = {}
         """Its presence, as said on this socket."""
@@ -246,6 +248,9 @@ class Tab:
         if welcome.mode == "resume" and (is_other_history or not self.replica.is_whole):
             self._watch.wrong(f"{self.name} was resumed at {welcome.epoch} but is at {self.epoch} (RS2)")
         self.epoch = welcome.epoch
+        is_compacted = welcome.mode == "resume" and welcome.seq - self.replica.seq > hub.MAX_RESUME_AS_IT_WAS
+        self._watch.counts["compacted resumes"] += is_compacted
+        self.compacted_to = welcome.seq if is_compacted else self.compacted_to if welcome.mode == "resume" else 0
         is_first = not self._is_welcome
         self._is_welcome, self.session_id, self.role = True, welcome.session_id, welcome.role
         self.replica.welcome(welcome)

@@ -190,6 +190,14 @@ def a_resume_begins_one_too_late(patch: pytest.MonkeyPatch) -> None:
 
 
 @bug
+def a_long_resume_leaves_out_too_much(patch: pytest.MonkeyPatch) -> None:
+    def last_only(transactions: list[Transaction]) -> list[Transaction]:
+        return [msgspec.structs.replace(one, ops=[]) for one in transactions[:-1]] + transactions[-1:]
+
+    patch.setattr("canvas.hub.compacted", last_only)
+
+
+@bug
 def a_snapshot_is_kept_when_the_document_changes(patch: pytest.MonkeyPatch) -> None:
     original = Room.snapshot
     kept: dict[Room, list[bytes]] = {}

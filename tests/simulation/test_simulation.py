@@ -19,7 +19,8 @@ REPORTED = 5  # of the seeds that broke a promise; the first one is shown whole
 
 HAPPENED = (
     *("edits", "transactions", "outcome commit", "outcome rebase", "outcome reject", "requests", "pushed again"),
-    *("welcomes by resume", "welcomes by snapshot", "resyncs", "dead sockets noticed", "slow clients"),
+    *("welcomes by resume", "welcomes by snapshot", "compacted resumes"),
+    *("resyncs", "dead sockets noticed", "slow clients"),
     *("hints lost", "hints doubled", "hints late", "fails_before_commit", "fails_after_commit"),
     *("killed at an await", "requests tried again", "backups restored", "told CLIENT_SEQ_REUSED"),
     *("close 1006", "close 4000", "close 4008", "close 4009", "close 4010", "close 4503"),
