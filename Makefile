@@ -40,13 +40,11 @@ check: setup web/node_modules/.installed ## lint, format, types, import rules
 	@.venv/bin/lint-imports
 	@cd web && $(NODE_PATH) npm run check
 
-bench: setup web ## every benchmark
-	@test -d benchmarks || { echo "The benchmarks are not written yet." >&2; exit 2; }
-	@exec .venv/bin/python -m benchmarks
+bench: setup .setup/node.checked ## every benchmark beside the peers (an hour or two; ARGS="W2 --quick" for less: docs/benchmarks.md)
+	@$(NODE_PATH) exec .venv/bin/python -m benchmarks $(ARGS)
 
-bench-quick: setup web ## benchmarks in three minutes or less
-	@test -d benchmarks || { echo "The benchmarks are not written yet." >&2; exit 2; }
-	@exec .venv/bin/python -m benchmarks --quick
+bench-quick: setup .setup/node.checked ## benchmarks in three minutes or less
+	@$(NODE_PATH) exec .venv/bin/python -m benchmarks --glance $(ARGS)
 
 soak: setup web browser ## the long versions of fuzz, chaos and simulation
 	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" exec .venv/bin/pytest -m soak

@@ -14,6 +14,7 @@ from app.auth.callers import Callers
 from app.migrate import check_schema
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
+from canvas.store.epochs import renew_if_moved
 from canvas.store.postgres import Connection, Pool, PostgresStore
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
@@ -115,6 +116,7 @@ async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
     try:
         async with pool.acquire() as connection:
             await check_schema(connection)
+            await renew_if_moved(connection)
         yield pool
     finally:
         await pool.close()

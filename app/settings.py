@@ -94,6 +94,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         raise SettingsError("EASEL_WORKER_CONCURRENCY and EASEL_LEASE_SECONDS must be at least 1.")
     if settings.max_upload_bytes < 1 or settings.max_pixels < 1:
         raise SettingsError("EASEL_MAX_UPLOAD_BYTES and EASEL_MAX_PIXELS must be at least 1.")
+    if settings.retention_days < 1:
+        raise SettingsError("EASEL_RETENTION_DAYS must be at least 1.")
     if not settings.hello_seconds > 0 or not settings.local_pace_seconds >= 0:
         raise SettingsError("EASEL_HELLO_SECONDS must be more than 0, EASEL_LOCAL_PACE_SECONDS at least 0.")
     return settings

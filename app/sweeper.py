@@ -8,6 +8,7 @@ import structlog
 from app.idempotency import KEPT_HOURS
 from canvas.errors import Unavailable
 from canvas.store.postgres import Pool, reaching_the_database
+from canvas.store.retention import retire
 from canvas.store.versions import Versions, keep_versions
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,11 @@ async def keep_sweeping(database: Pool) -> None:
 async def keep_versioning(versions: Versions, keep_days: int) -> None:
     """Until it is cancelled. Every worker does it: what one has kept is not due for another."""
     await _every(VERSIONS_EVERY_S, lambda: keep_versions(versions, keep_days=keep_days))
+
+
+async def keep_retiring(database: Pool, keep_days: int) -> None:
+    """Until it is cancelled."""
+    await _every(SWEEP_EVERY_S, lambda: retire(database, keep_days))
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> None:

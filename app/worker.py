@@ -8,7 +8,7 @@ import structlog
 
 from app.compose import open_services
 from app.settings import Settings
-from app.sweeper import keep_versioning
+from app.sweeper import keep_retiring, keep_versioning
 from canvas.ids import new_id
 from jobs.queue import answer_bells
 from jobs.reconciler import keep_reconciling, keep_ringing
@@ -40,6 +40,7 @@ async def work(settings: Settings) -> None:
             keepers = [loops.create_task(keep_ringing(services.bells))]
             keepers.append(loops.create_task(keep_reconciling(services.bells)))
             keepers.append(loops.create_task(keep_versioning(services.versions, settings.retention_days)))
+            keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
             for keeper in keepers:
                 keeper.cancel()

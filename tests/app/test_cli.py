@@ -172,6 +172,20 @@ def test_demo_is_made_once(environment: dict[str, str], server: Server) -> None:
     assert len(demo["edges"]) == 2
 
 
+def test_a_new_epoch_is_told_to_who_is_there(environment: dict[str, str], server: Server) -> None:
+    """RT3"""
+    easel("seed", **environment)
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as client:
+        before = {workflow["id"]: workflow["epoch"] for workflow in client.get("/api/workflows").json()["items"]}
+        done = easel("new-epoch", **environment)
+        after = {workflow["id"]: workflow["epoch"] for workflow in client.get("/api/workflows").json()["items"]}
+
+    assert re.fullmatch(r"\d+ workflows? with a new epoch\..*\n", done.stdout)
+    assert before.keys() == after.keys()
+    assert set(before.values()).isdisjoint(after.values())
+
+
 def test_doctor_finds_nothing_wrong(environment: dict[str, str], worker: Worker) -> None:
     done = easel("doctor", **environment | {"EASEL_PORT": "0"})
 

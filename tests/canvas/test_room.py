@@ -218,9 +218,8 @@ def test_a_role_that_stays_is_not_told() -> None:
 def test_the_shorter_way_back_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """RS2, RS7: the log in messages of a bearable size, or the snapshot"""
     monkeypatch.setattr(protocol, "MAX_SNAPSHOT_PART_BYTES", 600)
-    missed: list[Transaction] = []
-    for seq in range(1, 9):
-        missed.append(Transaction(seq, Author("ada", "user"), AT, [adding(f"n{seq}")]))
+    by = Author("ada", "user")
+    missed = [Transaction(seq, by, AT, [adding(f"n{seq}")]) for seq in range(1, 9)]
     small = Room("wf", "e1", 8, drawn(node("a")))
     large = Room("wf", "e1", 8, drawn(*(node(f"n{number}") for number in range(99))))
 

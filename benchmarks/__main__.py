@@ -1,0 +1,113 @@
+"""`python -m benchmarks [W2 W3 …]`: measure, print the tables, keep every figure."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from app.embedded.errors import StartError
+from benchmarks import capacity, durable, footprint, machine, scaling
+from benchmarks.bench import FULL, GLANCE, QUICK, WORKLOADS, Bench
+from benchmarks.databases import databases
+from benchmarks.errors import BenchmarkError
+from benchmarks.generator import Generator
+from benchmarks.harness import Harness
+from benchmarks.results import Header, Results, last_run
+from benchmarks.tables import GIVEN, render, write_into
+
+ROOT = Path(__file__).parents[1]
+DEPTHS = {depth.name: depth for depth in (FULL, QUICK, GLANCE)}
+MEASURES: dict[str, Callable[[Bench], None]] = {
+    "W1": capacity.measure_fan_out,
+    "W2": capacity.measure_editors,
+    "W3": capacity.measure_rooms,
+    "W4": footprint.measure_memory,
+    "W5": footprint.measure_joins,
+    "W6": durable.measure_durable,
+    "W10": scaling.measure_processes,
+    "W11": footprint.measure_bytes,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("workloads", nargs=-1, type=click.Choice(WORKLOADS))
+@click.option(
+    "--depth", type=click.Choice(list(DEPTHS)), default="full", help="How thorough; full takes an hour or two."
+)
+@click.option("--quick", "depth", flag_value="quick", help="The best two peers, one confirming run: 15 minutes.")
+@click.option("--glance", "depth", flag_value="glance", help="W2, W4, W5 beside the best peer: 3 minutes.")
+@click.option("--load", type=int, help="Measure at this load once instead of searching for the largest.")
+@click.option("--peer", "peers", multiple=True, help="Measure these peers only; `none` for Easel alone.")
+@click.option("--deflate", is_flag=True, help="Easel's clients offer permessage-deflate.")
+@click.option(
+    "--harness",
+    type=click.Path(path_type=Path),
+    envvar="EASEL_BENCH_PEERS",
+    default=ROOT.parent / "shared/bench/peers",
+    help="The peers' harness (EASEL_BENCH_PEERS).",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    envvar="PERF_DIR",
+    default=Path(tempfile.gettempdir()) / "easel-bench",
+    help="Where peers and databases are set up (PERF_DIR).",
+)
+@click.option("--results", type=click.Path(path_type=Path), default=ROOT / ".easel/benchmarks.jsonl")
+@click.option("--report", is_flag=True, help="Only print the tables of the last run.")
+@click.option("--write", is_flag=True, help="Put the tables into docs/benchmarks.md.")
+def main(
+    workloads: tuple[str, ...],
+    depth: str,
+    load: int | None,
+    peers: tuple[str, ...],
+    deflate: bool,
+    harness: Path,
+    work: Path,
+    results: Path,
+    report: bool,
+    write: bool,
+) -> None:
+    """Measure Easel beside its peers under the same load (docs/benchmarks.md)."""
+    kept = Results(results)
+    if not report:
+        work.mkdir(parents=True, exist_ok=True)
+        machine.claim_load_core()
+        chosen = Harness(harness, work)
+        chosen.set_up()
+        with databases(work) as stored:
+            bench = Bench(DEPTHS[depth], chosen, stored, Generator(chosen.generator), kept, peers, load, deflate)
+            kept.begin(
+                Header(kept.run, depth if load is None else GIVEN, _commit(), machine.describe(work), stored.postgres)
+            )
+            for workload in workloads or bench.depth.workloads:
+                MEASURES[workload](bench)
+    text = render(*last_run(results))
+    click.echo(text)
+    if write:
+        write_into(ROOT / "docs/benchmarks.md", text)
+
+
+def _commit() -> str:
+    """What was measured; a mark for changes that no commit has yet."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - fixed words
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the databases are put away whichever way we end
+    try:
+        main(standalone_mode=False)
+    except (BenchmarkError, StartError, LookupError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,125 @@
+"""The machine under the benchmarks: who uses its cores and memory, and what it is."""
+
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.errors import BenchmarkError
+
+LOAD_CORE = 1  # the generator, the databases and this driver: everything but the server under test
+SERVER_CORE = 0
+QUIET_SHARE = 0.08  # of one core, by others
+QUIET_TIMEOUT_S = 10
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    processor: str
+    cores: int
+    memory_gib: int
+    kernel: str
+    file_system: str
+    python: str
+    node: str
+
+
+def describe(folder: Path) -> Machine:
+    """What matters for the numbers, and nothing that would name this machine."""
+    models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return Machine(
+        processor=models[0] if models else platform.machine(),
+        cores=os.cpu_count() or 1,
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        kernel=platform.release().split("-")[0],
+        file_system=_printed("stat", "-f", "-c", "%T", str(folder)),
+        python=platform.python_version(),
+        node=_printed("node", "--version"),
+    )
+
+
+def claim_load_core() -> None:
+    """Everything started from here on shares the load's core unless it is pinned elsewhere."""
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
+        raise BenchmarkError("The benchmarks pin processes to cores: they need Linux and at least two cores.")
+    os.sched_setaffinity(0, {LOAD_CORE})
+
+
+def second_server_core() -> int:
+    """A core of its own where there is one; on two cores it shares the load's."""
+    return 2 if (os.cpu_count() or 1) >= 4 else LOAD_CORE
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        fields = _stat(int(entry)) if entry.isdecimal() else None
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(entry))
+    found = [pid]
+    for known in found:
+        found.extend(children.get(known, ()))
+    return found
+
+
+def pss_kb(pids: list[int]) -> int:
+    """Memory, with what processes share counted once."""
+    lines = (line for pid in pids for line in _lines(f"/proc/{pid}/smaps_rollup"))
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def cpu_s(pids: list[int]) -> float:
+    """User and system time so far, of these and of the children they have waited for."""
+    stats = filter(None, map(_stat, pids))
+    return sum(int(ticks) for fields in stats for ticks in fields[11:15]) / _TICKS
+
+
+class ForeignLoad:
+    """How much of the machine others have used since this was made, in cores (user time)."""
+
+    def __init__(self) -> None:
+        self._at, self._foreign = time.monotonic(), self._now()
+
+    @staticmethod
+    def _now() -> float:
+        fields = _lines("/proc/stat")[0].split()
+        ours = sum(int(stat[i]) for stat in filter(None, map(_stat, tree(os.getpid()))) for i in (11, 13))
+        return (int(fields[1]) + int(fields[2]) - ours) / _TICKS
+
+    def cores(self) -> float:
+        return max(0.0, (self._now() - self._foreign) / (time.monotonic() - self._at))
+
+
+def wait_until_quiet() -> bool:
+    deadline = time.monotonic() + QUIET_TIMEOUT_S
+    while time.monotonic() < deadline:
+        foreign = ForeignLoad()
+        time.sleep(0.4)
+        if foreign.cores() < QUIET_SHARE:
+            return True
+    return False
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat after the name: state, parent …; None for a process that has gone."""
+    lines = _lines(f"/proc/{pid}/stat")
+    return lines[0].rpartition(")")[2].split() if lines else None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+def _printed(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    except FileNotFoundError:
+        return "none"
+    return done.stdout.strip()

@@ -1,0 +1,81 @@
+"""What was measured: one JSON line each, appended to a file that outlives the run."""
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from benchmarks.generator import Seen
+from benchmarks.machine import Machine
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The final figures of one contender in one workload."""
+
+    workload: str
+    contender: str
+    figures: dict[str, float | None]
+    case: str = ""
+    """Which of a workload's several settings."""
+    run: str = ""
+
+
+class Header(msgspec.Struct, frozen=True, tag="run"):
+    run: str
+    depth: str
+    commit: str
+    machine: Machine
+    postgres: str
+
+
+class Results:
+    def __init__(self, path: Path, run: str = "") -> None:
+        self.path = path
+        self.run = run or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.rows: list[Row] = []
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def begin(self, header: Header) -> None:
+        self._append(header)
+
+    def probe(self, workload: str, contender: str, load: int, seen: Seen, *, has_passed: bool) -> None:
+        """One run of a search."""
+        found = {"workload": workload, "contender": contender, "load": load, "passed": has_passed, "seen": seen}
+        self._append({"type": "probe", "run": self.run} | found)
+        acked = f", stored p99 {seen.ack_p99:.1f} ms" if seen.acked else ""
+        verdict = "ok" if has_passed else "too much"
+        click.echo(
+            f"  {workload} {contender} {load}: {verdict}, p50 {seen.p50:.1f} p99 {seen.p99:.1f} ms{acked},"
+            f" delivered {seen.ratio:.2f}, server {seen.srv_cpu:.0%}, generator {seen.gen_cpu:.0%},"
+            f" others {seen.foreign:.0%} {seen.error}",
+            err=True,
+        )
+
+    def add(self, row: Row) -> None:
+        row = msgspec.structs.replace(row, run=self.run)
+        self.rows.append(row)
+        self._append({"type": "row", **msgspec.to_builtins(row)})
+        shown = ", ".join(f"{name} {value}" for name, value in row.figures.items())
+        click.echo(f"= {row.workload} {row.case} {row.contender}: {shown}", err=True)
+
+    def _append(self, value: object) -> None:
+        with self.path.open("ab") as file:
+            file.write(msgspec.json.encode(value) + b"\n")
+
+
+def last_run(path: Path) -> tuple[Header, list[Row]]:
+    """The newest run in a file. Raises LookupError when there is none."""
+    headers: dict[str, Header] = {}
+    rows: list[Row] = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        kind = msgspec.json.decode(line).get("type")
+        if kind == "run":
+            header = msgspec.json.decode(line, type=Header)
+            headers[header.run] = header
+        elif kind == "row":
+            rows.append(msgspec.json.decode(line, type=Row))
+    if not headers:
+        raise LookupError(f"{path} holds no run yet.")
+    header = list(headers.values())[-1]
+    return header, [row for row in rows if row.run == header.run]

@@ -1,0 +1,158 @@
+"""A run as Markdown: how Easel stands to the best peer, then every figure."""
+
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.capacity import DRAG, PUSH
+from benchmarks.errors import BenchmarkError
+from benchmarks.results import Header, Row
+
+BEGIN, END = "<!-- tables: `make bench` with --write -->", "<!-- end of tables -->"
+SMALL, LARGE = "10", "10000"
+GIVEN = "given load"
+"""The depth of a run whose loads were not searched: its ratios would say nothing."""
+RELAYS = ("node ws", "socket.io")
+"""They pass messages on and keep no document."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One line of the ratio table: a figure of Easel's over the best peer's."""
+
+    workload: str
+    what: str
+    figure: str
+    target: float
+    is_more_better: bool = True
+    case: str = ""
+    peer_case: str = ""
+    among: str = "all"
+    """`all` peers, those with a `document`, or the `relays`."""
+
+
+NET = "without_stamp_kb_per_s"
+CLAIMS = (
+    Claim("W1", "fan-out of stored pushes, deliveries/s", "delivered_per_s", 3, case=PUSH),
+    Claim("W1", "fan-out of drags, moves/s taken (30 of them shown)", "load", 3, case=DRAG),
+    Claim("W2", "editors in one room", "load", 5),
+    Claim("W3", "rooms of five, to peers with a document", "load", 3, among="document"),
+    Claim("W3", "rooms of five, to plain relays", "load", 1.5, among="relays"),
+    Claim("W4", "memory per idle connection", "kb_per_connection", 1, is_more_better=False),
+    Claim("W5", "join, time", "p50_ms", 0.4, is_more_better=False),
+    Claim("W5", "join, server CPU", "server_cpu_ms", 0.4, is_more_better=False),
+    Claim("W11", "kB/s per editor, 100 of them", NET, 0.5, is_more_better=False, case="100", peer_case="100"),
+    Claim("W11", "kB/s per editor, 300 of them", NET, 0.5, is_more_better=False, case="300", peer_case="300"),
+)
+TITLES = {
+    "W1": "W1: one sender, 100 receivers",
+    "W2": "W2: one room, everybody drags at 60 Hz",
+    "W3": "W3: rooms of five, 20 Hz each",
+    "W4": "W4: 1,000 idle connections in 100 rooms",
+    "W5": "W5: joining a document of 5,000 nodes",
+    "W6": "W6: stored operations (rooms × editors)",
+    "W6 size": "W6: what one costs in documents of so many nodes, at 200/s",
+    "W10": "W10: two server processes",
+    "W11": "W11: bytes received per second and editor, everybody drags at 60 Hz",
+}
+
+
+def render(header: Header, rows: list[Row]) -> str:
+    parts = [_preamble(header), "" if header.depth == GIVEN else _ratios(rows)]
+    parts += [_figures(title, [row for row in rows if row.workload == name]) for name, title in TITLES.items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_into(page: Path, text: str) -> None:
+    """Replace what stands between the page's two marks."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BenchmarkError(f"{page.name} has no place for tables: it needs the lines {BEGIN} and {END}.")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
+def best_peer(claim: Claim, rows: list[Row]) -> Row | None:
+    def counts(row: Row) -> bool:
+        is_peer = row.workload == claim.workload and row.contender != "easel" and row.case == claim.peer_case
+        is_among = claim.among == "all" or (row.contender in RELAYS) == (claim.among == "relays")
+        return is_peer and is_among and bool(row.figures.get(claim.figure))
+
+    peers = sorted(filter(counts, rows), key=lambda row: row.figures[claim.figure] or 0)
+    return None if not peers else peers[-1 if claim.is_more_better else 0]
+
+
+def _preamble(header: Header) -> str:
+    machine = header.machine
+    return (
+        f"Run {header.run} ({header.depth}), commit {header.commit}: {machine.processor}, {machine.cores} cores, "
+        f"{machine.memory_gib} GiB, Linux {machine.kernel}, {machine.file_system}; Python {machine.python}, "
+        f"Node {machine.node}; PostgreSQL {header.postgres}."
+    )
+
+
+def _ratios(rows: list[Row]) -> str:
+    lines = [line for line in (*(_claimed(claim, rows) for claim in CLAIMS), *_own_claims(rows)) if line]
+    if not lines:
+        return ""
+    return "\n".join(["| | what | Easel | beside it | ratio | target | met |", "|---|---|--:|--:|--:|--:|---|", *lines])
+
+
+def _claimed(claim: Claim, rows: list[Row]) -> str:
+    own = [row for row in rows if (row.workload, row.contender, row.case) == (claim.workload, "easel", claim.case)]
+    best = best_peer(claim, rows)
+    mine = own[-1].figures.get(claim.figure) if own else None
+    theirs = best.figures.get(claim.figure) if best else None
+    if mine is None or not theirs or best is None:
+        return ""
+    beside = f"{_number(theirs)} ({best.contender})"
+    return _line(claim.workload, claim.what, (_number(mine), beside), mine / theirs, claim.target, claim.is_more_better)
+
+
+def _own_claims(rows: list[Row]) -> list[str]:
+    """What is held against Easel itself: a small document, one process."""
+    costs = {row.case: _cost_us(row) for row in rows if row.workload == "W6 size"}
+    small, large = costs.get(SMALL), costs.get(LARGE)
+    lines = []
+    if small and large:
+        shown = (f"{_number(large)} µs at {LARGE} nodes", f"{_number(small)} µs at {SMALL}")
+        lines.append(_line("W6", "CPU of a stored operation", shown, large / small, 1.1, False))
+    for row in rows:
+        gain = row.figures.get("gain")
+        if row.workload == "W10" and gain:
+            busier, one = row.figures["busier_of_two_cpu"] or 0, row.figures["one_cpu"] or 0
+            shown = (f"{busier:.2f} cores in the busier of two", f"{one:.2f} in one")
+            lines.append(_line("W10", row.case, shown, gain, 1.7, True))
+    return lines
+
+
+def _cost_us(row: Row) -> float:
+    return (row.figures["server_us_per_op"] or 0) + (row.figures["database_us_per_op"] or 0)
+
+
+def _line(workload: str, what: str, shown: tuple[str, str], ratio: float, target: float, is_more_better: bool) -> str:
+    is_met = ratio >= target if is_more_better else ratio <= target
+    sign, verdict = "≥" if is_more_better else "≤", "yes" if is_met else "no"
+    return f"| {workload} | {what} | {shown[0]} | {shown[1]} | **{ratio:.2f} ×** | {sign} {target:g} × | {verdict} |"
+
+
+def _figures(title: str, rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(name for row in rows for name in row.figures))
+    has_cases = any(row.case for row in rows)
+    head = ["server", *(["case"] if has_cases else []), *(name.replace("_", " ") for name in columns)]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * has_cases + "--:|" * len(columns)]
+    for row in rows:
+        cells = [
+            row.contender,
+            *([row.case] if has_cases else []),
+            *(_number(row.figures.get(name)) for name in columns),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return f"### {title}\n\n" + "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.3g}"
