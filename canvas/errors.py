@@ -67,6 +67,10 @@ class PreconditionFailed(EaselError):
     status, title, default_code = 412, "Changed meanwhile", "PRECONDITION_FAILED"
 
 
+def changed_meanwhile() -> PreconditionFailed:
+    return PreconditionFailed("The workflow has changed since you read it. Read it again.")
+
+
 class LimitReached(EaselError):
     status, title, default_code = 429, "Limit reached", "LIMIT_REACHED"
 

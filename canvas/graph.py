@@ -5,7 +5,7 @@ A record is a plain dict and is never changed in place: a change puts a new dict
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -57,6 +57,12 @@ class Graph:
 
     def edges_in_order(self) -> list[Record]:
         return [self.edges[edge_id].record for _, edge_id in self._order["edge"]]
+
+    def drawn_after(self, kind: Kind, place: tuple[float, str] | None, limit: int) -> list[Placed]:
+        """Up to `limit` records above a place, which is (ord, id); from the lowest without one."""
+        table, order = self.table(kind), self._order[kind]
+        first = bisect_right(order, place) if place is not None else 0
+        return [table[id_] for _, id_ in order[first : first + limit]]
 
     def rank(self, kind: Kind, ord_: float) -> int:
         """How many records stand below `ord_`: the index at which it would be inserted."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -20,7 +20,9 @@ import msgspec
 
 from canvas import protocol
 from canvas.access import Role, may, refusal
-from canvas.errors import EaselError, Invalid
+from canvas.budget import Budget
+from canvas.errors import EaselError, Invalid, changed_meanwhile
+from canvas.frames import Frames
 from canvas.graph import Graph
 from canvas.ops import (
     MAX_EDGES,
@@ -61,6 +63,7 @@ class Session(msgspec.Struct):
     """What others see: id, name, color."""
     may_run: bool = True
     """Whether its role's permission to start runs was not taken away."""
+    budget: Budget = msgspec.field(default_factory=Budget)
 
     @property
     def client(self) -> tuple[str, str]:
@@ -102,6 +105,9 @@ class Room:
         self.sessions: dict[str, Session] = {}
         self.presences = Presences()
         self.runs = RunLane()
+        self._frames = Frames()
+        self._session_ids: dict[tuple[str, str], str] = {}
+        """Of each client, the session that it has now."""
         self._expelled: set[str] = set()
         """Sessions that lost their access: what they pushed before and was not committed yet is refused."""
         self._snapshot: tuple[int, list[bytes]] | None = None
@@ -112,17 +118,17 @@ class Room:
         """A second socket with a client's id closes the first."""
         effects = self.replace(session.client)
         self.sessions[session.id] = session
+        self._session_ids[session.client] = session.id
         self.presences.join(session.id, session.user, now)
         return effects
 
     def replace(self, client: tuple[str, str]) -> list[Effect]:
         """The client has another socket now, here or at another process."""
-        effects: list[Effect] = []
-        for session in tuple(self.sessions.values()):
-            if session.client == client:
-                effects.append(Close(session.id, protocol.REPLACED, "This tab has opened another connection."))
-                self.leave(session.id)
-        return effects
+        session_id = self._session_ids.get(client)
+        if session_id is None:
+            return []
+        self.leave(session_id)
+        return [Close(session_id, protocol.REPLACED, "This tab has opened another connection.")]
 
     def welcome(
         self, session_id: str, *, last_client_seq: int, results: list[Result], missed: list[Transaction] | None
@@ -168,7 +174,10 @@ class Room:
         return self._snapshot[1]
 
     def leave(self, session_id: str) -> None:
-        if self.sessions.pop(session_id, None) is not None:
+        session = self.sessions.pop(session_id, None)
+        if session is not None:
+            if self._session_ids.get(session.client) == session_id:
+                del self._session_ids[session.client]
             self.presences.leave(session_id)
 
     def change_role(self, session_id: str, role: Role | None) -> list[Effect]:
@@ -230,6 +239,8 @@ class Room:
         change = Change(self.graph, batch.seq + 1, past.removed_by, is_clean=is_clean)
         try:
             self._check_allowed(push)
+            if push.if_seq is not None and push.if_seq != batch.seq:
+                raise changed_meanwhile()
             ops = push.ops
             if push.undo_of is not None:
                 log = chain(past.log, batch.transactions)
@@ -321,8 +332,7 @@ class Room:
             self.presences.end_drags(moved, session_id=session_id)
 
     def _session_of(self, author: Author) -> str | None:
-        client = (author.user_id, author.client_id)
-        return next((session.id for session in self.sessions.values() if session.client == client), None)
+        return self._session_ids.get((author.user_id, author.client_id)) if author.client_id is not None else None
 
     # The other lanes
 
@@ -330,14 +340,17 @@ class Room:
     def is_dirty(self) -> bool:
         return self.presences.is_dirty or self.runs.is_dirty
 
-    def tick(self) -> tuple[list[Effect], dict[str, dict[str, Any]], tuple[str, ...]]:
-        """One frame for everybody, and the presence that other processes have to hear."""
+    @property
+    def owes_frames(self) -> bool:
+        """Somebody missed one. The next makes up for it; without news the hub's poll does."""
+        return self._frames.is_owed
+
+    def tick(self, slow: Collection[str] = ()) -> tuple[list[Effect], dict[str, dict[str, Any]], tuple[str, ...]]:
+        """One frame for everybody but the `slow`, and the presence that other processes have to hear."""
         (changed, left), runs = self.presences.take(), self.runs.take()
+        tellings = self._frames.tell(changed, left, runs, self.sessions, slow)
         mine = {session_id: keys for session_id, keys in changed.items() if self.presences.is_local(session_id)}
-        if not self.sessions or not (changed or left or runs):
-            return [], mine, tuple(left)
-        payload = protocol.frame_message(changed, left, runs)
-        return [Send(tuple(self.sessions), payload)], mine, tuple(left)
+        return [Send(*telling) for telling in tellings], mine, tuple(left)
 
 
 def _size(messages: list[bytes]) -> int:

@@ -1,20 +1,20 @@
 """/api/workflows/{id}/nodes and …/edges: React Flow's records over REST. Every write is an op of the same log."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from litestar import Controller, Response, delete, get, patch, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import OperationIDCreator
 
 from app.compose import Services
 from app.routes.access import CallerRequest, TheHub, TheServices
 from canvas.access import Action
-from canvas.errors import Conflict, EaselError, Invalid, NotFound
+from canvas.errors import BadRequest, Conflict, EaselError, Invalid, NotFound, PreconditionFailed
 from canvas.graph import Kind, Record
 from canvas.hub import Hub
 from canvas.ids import new_id
-from canvas.ops import Add, Op, Remove, Update
+from canvas.ops import MAX_EDGES, Add, Op, Remove, Update
 from canvas.pointers import TRANSIENT
 from canvas.protocol import Author, Result
 from canvas.push import Push
@@ -23,11 +23,14 @@ from jobs.pages import Page
 EASEL_SEQ = "Easel-Seq"
 
 
+_KINDS: dict[str, type[EaselError]] = {"ID_EXISTS": Conflict, "PRECONDITION_FAILED": PreconditionFailed}
+
+
 async def committed(hub: Hub, workflow_id: str, push: Push) -> Result:
     """The result of a push that was stored. Raises what a refused one was refused for."""
     result = await hub.push(workflow_id, push)
     if result.error is not None:
-        kind: type[EaselError] = Conflict if result.error.code == "ID_EXISTS" else Invalid
+        kind: type[EaselError] = _KINDS.get(result.error.code, Invalid)
         raise kind(result.error.detail, code=result.error.code)
     return result
 
@@ -45,12 +48,20 @@ class _RecordsController(Controller):
 
     @get(operation_id=lambda _handler, _method, path: "listNodes" if "nodes" in path else "listEdges")
     async def list_records(
-        self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
+        self,
+        services: TheServices,
+        hub: TheHub,
+        request: CallerRequest,
+        workflow_id: FromPath[str],
+        limit: Annotated[int, QueryParameter(ge=1, le=MAX_EDGES)] = MAX_EDGES,
+        cursor: FromQuery[str | None] = None,
     ) -> Page[dict[str, Any]]:
-        """All of them: nodes parents first, siblings in drawing order."""
+        """In drawing order, nodes parents first; all of them without `limit`."""
         await _may(services, request, workflow_id, "read")
-        graph = (await hub.read(workflow_id)).graph
-        return Page(graph.nodes_in_order() if self.kind == "node" else graph.edges_in_order(), None)
+        after = _place_of(cursor)
+        found = (await hub.read(workflow_id)).graph.drawn_after(self.kind, after, limit)
+        following = f"{found[-1].ord!r}~{found[-1].record['id']}" if len(found) == limit else None
+        return Page([placed.record for placed in found], following)
 
     @post(operation_id=_named("create"), status_code=201)
     async def create(
@@ -145,6 +156,16 @@ class NodesController(_RecordsController):
 class EdgesController(_RecordsController):
     path = "/api/workflows/{workflow_id:str}/edges"
     kind = "edge"
+
+
+def _place_of(cursor: str | None) -> tuple[float, str] | None:
+    if cursor is None:
+        return None
+    ord_, _, id_ = cursor.partition("~")
+    try:
+        return float(ord_), id_
+    except ValueError as error:
+        raise BadRequest("This cursor is not one of ours. Start the list again without it.") from error
 
 
 async def _may(services: Services, request: CallerRequest, workflow_id: str, action: Action) -> None:

@@ -16,7 +16,7 @@ from app.routes.access import CallerRequest, TheHub, TheServices
 from app.routes.graph import EASEL_SEQ, committed
 from canvas import protocol
 from canvas.access import Action, Role
-from canvas.errors import Invalid, PreconditionFailed
+from canvas.errors import Invalid, changed_meanwhile
 from canvas.hub import Hub
 from canvas.ops import SetWorkflow, clean_name
 from canvas.protocol import Author, Result, Transaction
@@ -133,9 +133,9 @@ class WorkflowsController(Controller):
     ) -> Response[Workflow]:
         """Rename a workflow or set where it opens."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "write")
-        await _check_if_match(request, hub, workflow_id, membership.role)
+        if_seq = await _wanted_seq(request, hub, workflow_id, membership.role)
         values = {f"/{key}": value for key, value in msgspec.to_builtins(data).items()}
-        push = Push(Author(request.user.account_id, "rest"), [SetWorkflow(values)], b"")
+        push = Push(Author(request.user.account_id, "rest"), [SetWorkflow(values)], b"", if_seq=if_seq)
         result = await committed(hub, workflow_id, push)
         workflow = await _read(services, hub, workflow_id, request.user.account_id)
         return Response(workflow, headers={EASEL_SEQ: str(result.seq)})
@@ -146,8 +146,8 @@ class WorkflowsController(Controller):
     ) -> None:
         """Move a workflow to the trash: its sockets close, its live runs are cancelled, its pictures stay."""
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "manage")
-        await _check_if_match(request, hub, workflow_id, membership.role)
-        await services.workflows.move_to_trash(workflow_id)
+        if_seq = await _wanted_seq(request, hub, workflow_id, membership.role)
+        await services.workflows.move_to_trash(workflow_id, if_seq=if_seq)
         await services.relay.publish(workflow_id, DeletedHint())
         await services.runs.cancel_live(workflow_id)
 
@@ -270,13 +270,15 @@ def _etag(epoch: str, seq: int, role: Role) -> str:
     return f'"{epoch}.{seq}.{role}"'
 
 
-async def _check_if_match(request: CallerRequest, hub: Hub, workflow_id: str, role: Role) -> None:
+async def _wanted_seq(request: CallerRequest, hub: Hub, workflow_id: str, role: Role) -> int | None:
+    """The seq that `If-Match` names, to be compared again where the write happens. Raises PreconditionFailed."""
     wanted = request.headers.get("if-match")
     if wanted is None or wanted.strip() == "*":
-        return
+        return None
     room: Room = await hub.read(workflow_id)
     if _etag(room.epoch, room.seq, role) not in wanted:
-        raise PreconditionFailed("The workflow has changed since you read it. Read it again.")
+        raise changed_meanwhile()
+    return room.seq
 
 
 def _given(role: Role) -> Role:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
+import structlog
 
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.graph import Graph, Placed, Record
@@ -27,6 +28,8 @@ else:
 
 MAX_RESUME_BYTES = 8 << 20  # as they are stored; a snapshot is seldom longer
 MAX_UNDO = 10_000  # transactions that are looked through for what others wrote since
+
+log = structlog.get_logger(__name__)
 
 _encoder = msgspec.json.Encoder()
 _ops = msgspec.json.Decoder(list[Op])
@@ -77,6 +80,7 @@ async def lock_workflow(connection: Connection, workflow_id: str) -> Head | None
 async def set_on_node(
     connection: Connection,
     workflow_id: str,
+    head: Head,
     node_id: str,
     values: dict[str, Any],
     *,
@@ -85,18 +89,20 @@ async def set_on_node(
 ) -> OpsHint | None:
     """Append one op with origin `job` that sets pointers below `/data`; None when the node is gone or has them.
 
-    The caller's transaction must commit before it publishes the hint. Only this node is read: a job's write costs the
-    same in a document of ten nodes and of ten thousand.
+    `head`: what `lock_workflow` answered in the caller's transaction, which must commit before it publishes the hint.
+    Only this node is read: a job's write costs the same in a document of ten nodes and of ten thousand.
     """
-    head = await lock_workflow(connection, workflow_id)
     row = await connection.fetchrow(_NODE, workflow_id, node_id)
-    if head is None or row is None:
+    if row is None:
         return None
     graph = Graph()  # of this node alone: nothing below /data depends on the others
     graph.put("node", _node_of(row), row["ord"])
     graph.settle()
     push = Push(Author(author_id, "job"), [Update("node", node_id, values, unset)], b"")
     batch = Room(workflow_id, head.epoch, head.seq, graph).prepare([push], Ledger({}, {}), Past(), head.at)
+    (_, result) = batch.decisions[0]
+    if result.error is not None:  # the node is full: what happened to its run is told by the run
+        log.warning("node.write_refused", workflow=workflow_id, node=node_id, code=result.error.code)
     await PostgresLock(connection, workflow_id, head).write(batch)
     return OpsHint.of(head.epoch, batch.transactions) if batch.transactions else None
 

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from canvas.access import Action, Role, may, refusal
-from canvas.errors import Conflict, NotFound
+from canvas.errors import Conflict, NotFound, changed_meanwhile
 from canvas.graph import Placed, Touched
 from canvas.ids import new_id
 from canvas.protocol import Author, Transaction
@@ -93,9 +93,12 @@ class Workflows:
             raise NotFound("There is no such workflow, or you have not been invited to it.")
         return WorkflowSummary(**row)
 
-    async def move_to_trash(self, workflow_id: str) -> None:
+    async def move_to_trash(self, workflow_id: str, *, if_seq: int | None = None) -> None:
+        """Raises PreconditionFailed when it is not at `if_seq` any more."""
         async with reaching_the_database():
-            await self._pool.execute("UPDATE workflows SET deleted_at = now() WHERE id = $1", workflow_id)
+            gone = await self._pool.fetchval(_TO_TRASH, workflow_id, if_seq)
+        if gone is None:
+            raise changed_meanwhile()
 
     async def take_from_trash(self, workflow_id: str) -> None:
         async with reaching_the_database():
@@ -136,6 +139,8 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+_TO_TRASH = """
+    UPDATE workflows SET deleted_at = now() WHERE id = $1 AND ($2::bigint IS NULL OR seq = $2) RETURNING id"""
 _INSERT = """
     INSERT INTO workflows (id, name, epoch, viewport) VALUES ($1, $2, $3, $4) RETURNING created_at"""
 _INSERT_OWNER = """

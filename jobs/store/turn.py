@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from canvas.relay.port import EventsHint, Hint, Relay, RunsHint
+from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
 from jobs.events import EventKind
 from jobs.run import Frame, NodeChange, Run
@@ -18,10 +19,11 @@ from jobs.run import Frame, NodeChange, Run
 class Turn:
     """Use `turn`. Hints gather here and leave after the commit."""
 
-    def __init__(self, connection: Connection, workflow_id: str, *, in_trash: bool) -> None:
+    def __init__(self, connection: Connection, workflow_id: str, head: Head | None) -> None:
         self.connection = connection
         self.workflow_id = workflow_id
-        self.in_trash = in_trash
+        self.in_trash = head is None
+        self._head = head
         self.hints: list[Hint] = []
 
     async def append(
@@ -46,15 +48,19 @@ class Turn:
 
     async def set_on_node(self, run: Run, change: NodeChange) -> None:
         """A node that was deleted meanwhile stays deleted, and a document in the trash stays as it is."""
+        if self._head is None:
+            return
         hint = await set_on_node(
             self.connection,
             self.workflow_id,
+            self._head,
             run.node_id,
             change.values,
             author_id=run.account_id,
             unset=change.unset,
         )
         if hint is not None:
+            self._head = self._head._replace(seq=hint.head)
             self.hints.append(hint)
 
     def show(self, frame: Frame) -> None:
@@ -65,10 +71,10 @@ class Turn:
 async def turn(database: Pool, relay: Relay, workflow_id: str) -> AsyncIterator[Turn]:
     """Raises Unavailable when PostgreSQL is away. An error in the block rolls it back, and nobody hears of it."""
     async with reaching_the_database(), database.acquire() as connection, connection.transaction():
-        in_trash = await lock_workflow(connection, workflow_id) is None
-        if in_trash:  # its runs still end in order, so its row is locked all the same
+        head = await lock_workflow(connection, workflow_id)
+        if head is None:  # its runs still end in order, so its row is locked all the same
             await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", workflow_id)
-        this = Turn(connection, workflow_id, in_trash=in_trash)
+        this = Turn(connection, workflow_id, head)
         yield this
     for hint in this.hints:
         await relay.publish(workflow_id, hint)

@@ -30,6 +30,26 @@ def test_node_is_created_read_and_deleted(person: Person, workflow: str) -> None
     assert person.http.delete(f"{workflow}/nodes/n").status_code == 404
 
 
+def test_a_list_comes_in_pages(person: Person, workflow: str) -> None:
+    ids = [node["id"] for node in person.http.get(f"{workflow}/nodes").json()["items"]]
+    ids += [person.http.post(f"{workflow}/nodes", json={**NODES[0], "id": f"n~{n}"}).json()["id"] for n in range(5)]
+
+    seen: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        page = person.http.get(f"{workflow}/nodes", params=query).json()
+        seen += [node["id"] for node in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        person.http.delete(f"{workflow}/nodes/{seen[0]}")  # what is gone by shifts nothing
+        query["cursor"] = page["nextCursor"]
+
+    assert seen == ids
+    assert person.http.get(f"{workflow}/nodes", params={"cursor": "junk"}).status_code == 400
+    for limit in ("0", "x", "40001"):
+        assert person.http.get(f"{workflow}/edges", params={"limit": limit}).status_code in {400, 422}
+
+
 def test_record_without_an_id_is_given_one(person: Person, workflow: str) -> None:
     node = person.http.post(f"{workflow}/nodes", json={"position": {"x": 0, "y": 0}, "data": {}}).json()
     edge = person.http.post(f"{workflow}/edges", json={"source": "a", "target": node["id"]}).json()

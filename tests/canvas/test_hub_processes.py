@@ -10,7 +10,7 @@ from canvas.ops import Remove, Update
 from canvas.relay.memory import MemoryRelay
 from canvas.relay.port import Hint, OpsHint, RunsHint
 from canvas.relay.redis import open_relay
-from canvas.store.postgres import set_on_node
+from canvas.store.postgres import lock_workflow, set_on_node
 from tests.canvas.drawing import node
 from tests.canvas.world import Client, World, adding, open_world
 
@@ -100,7 +100,9 @@ async def test_what_a_job_writes_appears(world: World) -> None:
     await ada.pushed(1, adding("a"))
 
     async with world.database.acquire() as connection, connection.transaction():
-        hint = await set_on_node(connection, world.id, "a", {"/data/status": "running"}, author_id=world.ada)
+        head = await lock_workflow(connection, world.id)
+        assert head is not None
+        hint = await set_on_node(connection, world.id, head, "a", {"/data/status": "running"}, author_id=world.ada)
     assert hint is not None
     await world.relay.publish(world.id, hint)
 

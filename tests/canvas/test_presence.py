@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from canvas.presence import Presences
-from canvas.protocol import PresenceChange
+from canvas.protocol import Camera, Point, PresenceChange
 
 ADA, BOB = {"id": "ada", "name": "Ada", "color": "#a0f"}, {"id": "bob", "name": "Bob", "color": "#0af"}
 
@@ -29,9 +29,23 @@ def test_the_newest_value_per_session_and_key_is_told_once() -> None:
     presences.change("s1", change(cursor={"x": 1, "y": 1}, editing="a"), 1, may_drag=True)
     presences.change("s1", change(cursor={"x": 2, "y": 2}), 1, may_drag=True)
 
-    assert presences.take() == ({"s1": {"cursor": {"x": 2.0, "y": 2.0}, "editing": "a"}}, [])
+    assert presences.take() == ({"s1": {"cursor": Point(2, 2), "editing": "a"}}, [])
     assert presences.take() == ({}, [])
     assert not presences.is_dirty
+
+
+def test_coordinates_are_told_to_a_thousandth_and_zoom_as_it_is() -> None:
+    """PR6"""
+    presences = here()
+    place, tiny = {"x": 100 / 3, "y": -1e300}, {"x": 1e-9, "y": 0.0005}
+
+    presences.change("s1", change(cursor=place, drag={"a": tiny}, viewport={**place, "zoom": 1 / 3}), 1, may_drag=True)
+
+    assert presences.take()[0]["s1"] == {
+        "cursor": Point(33.333, -1e300),
+        "drag": {"a": Point(0, 0.001)},
+        "viewport": Camera(33.333, -1e300, 1 / 3),
+    }
 
 
 def test_null_removes_a_key() -> None:
@@ -80,7 +94,7 @@ def test_a_commit_ends_the_drag_of_its_author_alone_and_of_those_nodes() -> None
     presences = dragging()
 
     presences.end_drags({"a"}, session_id="s1")
-    assert presences.take()[0] == {"s1": {"drag": {"b": {"x": 2.0, "y": 2.0}}}}
+    assert presences.take()[0] == {"s1": {"drag": {"b": Point(2, 2)}}}
     presences.end_drags({"b"}, session_id="s1")
     assert presences.take()[0] == {"s1": {"drag": None}}
 

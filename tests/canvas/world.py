@@ -40,6 +40,10 @@ class Client:
 
     # What the hub calls
 
+    @property
+    def is_slow(self) -> bool:
+        return self.is_stuck
+
     def send(self, payload: bytes, *, is_kept: bool = False) -> bool:
         assert self.closed is None, "nothing is sent after a close"
         if self.is_stuck:

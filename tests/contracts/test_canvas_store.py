@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from structlog.testing import capture_logs
 
 from canvas.errors import Invalid, NotFound, Unavailable
-from canvas.graph import Graph
-from canvas.ops import Add, Op, Remove, Restore, SetWorkflow, Update
+from canvas.graph import Graph, Record
+from canvas.ops import MAX_RECORD_BYTES, Add, Op, Remove, Restore, SetWorkflow, Update
 from canvas.protocol import Author, Transaction
 from canvas.push import Batch, Ledger, Past, Push
 from canvas.room import Room
 from canvas.store.port import Document
-from canvas.store.postgres import Pool, PostgresLock, set_on_node
+from canvas.store.postgres import Connection, Pool, PostgresLock, lock_workflow, set_on_node
 from canvas.transfer import read_document
 from tests.canvas import drawing
 from tests.canvas.drawing import edge, node, state
@@ -249,6 +251,12 @@ async def test_workflows_that_are_created_share_nothing(world: World) -> None:
 # Jobs
 
 
+async def written_by_job(connection: Connection, world: World, node_id: str, values: Record, **more: Any) -> Any:
+    head = await lock_workflow(connection, world.id)
+    assert head is not None
+    return await set_on_node(connection, world.id, head, node_id, values, **more)
+
+
 async def test_a_job_writes_to_one_node_as_one_more_author(world: World) -> None:
     """PU11"""
     room = await room_of(world)
@@ -258,7 +266,7 @@ async def test_a_job_writes_to_one_node_as_one_more_author(world: World) -> None
 
     async with world.database.acquire() as connection, connection.transaction():
         values = {"/data/status": "running"}
-        hint = await set_on_node(connection, world.id, "a", values, author_id=world.ada, unset=("/data/old",))
+        hint = await written_by_job(connection, world, "a", values, author_id=world.ada, unset=("/data/old",))
 
     assert hint is not None
     assert hint.head == 2
@@ -275,12 +283,27 @@ async def test_a_job_finds_nothing_to_write_to(world: World) -> None:
 
     async with world.database.acquire() as connection, connection.transaction():
         for node_id, values in (("gone", {"/data/p": 1}), ("a", {})):
-            assert await set_on_node(connection, world.id, node_id, values, author_id=world.ada) is None
+            assert await written_by_job(connection, world, node_id, values, author_id=world.ada) is None
     await write(world, room, by_request(world.ada, Update("node", "a", {"/data/p": 1})))
     async with world.database.acquire() as connection, connection.transaction():
-        assert await set_on_node(connection, world.id, "a", {"/data/p": 1}, author_id=world.ada) is None
+        assert await written_by_job(connection, world, "a", {"/data/p": 1}, author_id=world.ada) is None
 
     assert await world.log() == [1, 2]
+
+
+async def test_a_job_that_would_burst_a_node_is_logged(world: World) -> None:
+    """PU11, LM1"""
+    room = await room_of(world)
+    await write(
+        world, room, by_request(world.ada, *drawing.nodes(node("a", data={"much": "x" * (MAX_RECORD_BYTES - 90)})))
+    )
+
+    with capture_logs() as logs:
+        async with world.database.acquire() as connection, connection.transaction():
+            assert await written_by_job(connection, world, "a", {"/data/p": "y" * 99}, author_id=world.ada) is None
+
+    assert [(line["event"], line["code"]) for line in logs] == [("node.write_refused", "RECORD_TOO_LARGE")]
+    assert await world.log() == [1]
 
 
 async def test_a_lock_reads_no_more_than_there_is(world: World) -> None:
