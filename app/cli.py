@@ -201,6 +201,40 @@ def seed() -> None:
 
 
 @cli.command()
+@click.argument("workflow_id", metavar="WORKFLOW")
+@click.option("--server", "server_url", help="Its address. Without it: the `easel up` on this data folder.")
+@click.option(
+    "--token", envvar="EASEL_TOKEN", help="Or EASEL_TOKEN, or EASEL_ADMIN_TOKEN. `easel token create` makes one."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def watch(workflow_id: str, server_url: str | None, token: str | None, as_json: bool) -> None:
+    """Follow a workflow live: edits, people and runs, a line each. Ctrl-C ends it."""
+    from app.watch import watch as follow
+
+    settings = _prepared()
+    state = None if server_url else _state(settings)
+    url = server_url or (state.url if state is not None and state.url else settings.base_url)
+    token = token or settings.admin_token
+    if token is None:
+        raise click.UsageError("Whose eyes? Give --token, or set EASEL_TOKEN: `easel token create` prints one.")
+    asyncio.run(follow(url, workflow_id, token, as_json=as_json))
+
+
+@cli.command("new-epoch")
+def new_epoch() -> None:
+    """After you put a backup back in place: every browser loads afresh and sends again what was not stored.
+
+    A dump that is restored into another database is noticed without it.
+    """
+    from canvas.store.epochs import renew_epochs
+
+    count = _with_database(renew_epochs)
+    click.echo(
+        f"{count} workflow{'' if count == 1 else 's'} with a new epoch. Servers that run notice within a second."
+    )
+
+
+@cli.command()
 def doctor() -> None:
     """Say what is configured, reachable and missing. Exit code 1 when something is wrong."""
     from app.doctor import examine

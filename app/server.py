@@ -21,6 +21,7 @@ from litestar.types import ControllerRouterHandler
 
 from app.compose import Services, open_services
 from app.edge import Edge
+from app.fast_socket import Connection
 from app.idempotency import Idempotency, KeptAnswers
 from app.openapi import describe
 from app.problems import HANDLERS, MAX_BODY_BYTES
@@ -159,11 +160,11 @@ async def serve(settings: Settings) -> None:
             create_app(services, hub, stopping),
             loop="uvloop",
             http="httptools",
-            ws="websockets-sansio",
+            ws=Connection,
             ws_max_size=2 * MAX_MESSAGE_BYTES,  # ours is the smaller limit, with a close code that says what is wrong
             ws_ping_interval=20,
             ws_ping_timeout=20,
-            ws_per_message_deflate=False,  # it would compress each frame once for every receiver
+            ws_per_message_deflate=False,  # uvicorn's would compress each frame once for every receiver
             access_log=False,
             log_config=None,
             lifespan="off",

@@ -11,14 +11,15 @@ import structlog
 
 from canvas import protocol
 from canvas.access import Role, may, refusal
+from canvas.budget import BYTES, JUNK_COST, RESYNC_COST, Budget
 from canvas.compaction import compacted
-from canvas.errors import Invalid, NotFound, Unavailable
+from canvas.errors import BadRequest, Invalid, NotFound, TooLarge, Unavailable
 from canvas.ids import new_id
 from canvas.open_room import OpenRoom, Socket, Tasks
 from canvas.protocol import Hello, Ping, Presence, Result, Resync
 from canvas.push import Push
 from canvas.relay.port import AccessHint, ClientHint, DeletedHint, Hint, OpsHint, PresenceHint, Relay, RunsHint
-from canvas.room import Room, Session
+from canvas.room import Close, Room, Session
 from canvas.store.port import CanvasStore, Resumption
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,10 @@ class Hub:
         self._rooms: dict[str, OpenRoom] = {}
         self._opening: dict[str, asyncio.Task[OpenRoom]] = {}
         self._process = new_id("proc")
+        self._with_news: dict[OpenRoom, None] = {}
         self._dirty = asyncio.Event()
+        self._ticked_at = 0.0
+        self._now = asyncio.get_running_loop().time  # asked for the loop each time, Python asks the kernel for our pid
         self.tasks = Tasks()
 
     # What the doors call
@@ -59,6 +63,7 @@ class Hub:
         *,
         access: int,
         may_run: bool = True,
+        is_limited: bool = True,
     ) -> str:
         """Bring a socket in; answers its session id. `access`: the workflow's count when `role` was read.
 
@@ -67,9 +72,14 @@ class Hub:
         protocol.check_client(hello.client_id)
         opened = await self._open(workflow_id)
         session = Session(new_id("ses"), account["id"], hello.client_id, role, account, may_run)
-        await self._relay.publish(workflow_id, ClientHint(self._process, session.account_id, session.client_id))
+        session.budget = Budget() if is_limited else None
         async with opened.lock:
-            if await opened.catch_up() != access:  # it was changed meanwhile who may do what
+            head = await opened.catch_up()
+            session.joined_at = head.at
+            await self._relay.publish(
+                workflow_id, ClientHint(self._process, session.account_id, session.client_id, head.at)
+            )
+            if head.access != access:  # it was changed meanwhile who may do what
                 session.role = await self._role_of(workflow_id, session.account_id)
             resumption = await self._resumption(opened, session, hello)
             if opened.is_gone:
@@ -123,31 +133,68 @@ class Hub:
         if opened is not None and opened.sockets.pop(session_id, None) is not None:
             opened.room.leave(session_id)
             opened.used_at = self._now()
-            self._dirty.set()
+            self._has_news(opened)
 
-    async def receive(self, workflow_id: str, session_id: str, text: str) -> None:
-        """One message of a socket that has joined. Raises Unavailable when it cannot be served right now."""
+    async def receive(self, workflow_id: str, session_id: str, text: str | bytes | None) -> None:
+        """What `hear` does, and the wait for when the next message may be read."""
+        wait = self.hear(workflow_id, session_id, text)
+        if wait is not None:
+            await wait
+
+    def hear(self, workflow_id: str, session_id: str, text: str | bytes | None) -> Awaitable[None] | None:
+        """One message of a socket that has joined; None: it was binary. Answers what to await before the next one.
+
+        Raises Invalid and LimitReached, and the wait Unavailable, when the socket has to be closed.
+        """
         opened = self._rooms.get(workflow_id)
         if opened is None or session_id not in opened.sockets:
-            return
+            return None
+        size = len(text or ())
+        protocol.check_size(size)
+        cost, now = 1 + size / BYTES, self._now()
+        wait: Awaitable[None] | None = None
         try:
             message = protocol.decode_message(text)
+            if type(message) is Presence:
+                self._change_presence(opened, session_id, message, size, now)
+            else:
+                wait = self._answer(opened, session_id, message, size)
+                cost += RESYNC_COST * isinstance(message, Resync)
         except Invalid as error:
             opened.sockets[session_id].send(protocol.error_message(error))
-            return
+            cost += JUNK_COST
+        return self._charge(opened, session_id, cost, now, wait)
+
+    def charge(self, workflow_id: str, session_id: str) -> Awaitable[None] | None:
+        """For what a socket was sent and answered below our messages: pings. As `hear`."""
+        opened = self._rooms.get(workflow_id)
+        return self._charge(opened, session_id, 1, self._now(), None) if opened is not None else None
+
+    def _answer(
+        self, opened: OpenRoom, session_id: str, message: protocol.ClientMessage, size: int
+    ) -> Awaitable[None] | None:
         match message:
             case protocol.Push():
-                opened.enqueue(opened.room.push(session_id, message), len(text))
-                await opened.have_space()
-            case Presence():
-                self._change_presence(opened, session_id, message, len(text))
+                opened.enqueue(opened.room.push(session_id, message), size)
+                return opened.have_space() if opened.is_full else None
             case Ping():
                 opened.sockets[session_id].send(protocol.pong_message(message.t, opened.room.seq))
+            case Resync() if opened.sockets[session_id].is_slow:  # or whole documents would pile up
+                opened.room.leave(session_id)
+                reason = "This connection has not read what it was sent; it may come back and resume."
+                opened.carry_out([Close(session_id, protocol.TOO_SLOW, reason)])
             case Resync():
-                await self._resync(opened, session_id)
-            case Hello():
-                again = Invalid("This socket has said hello already.", code="BAD_MESSAGE")
-                opened.sockets[session_id].send(protocol.error_message(again))
+                return self._resync(opened, session_id)
+            case _:
+                raise BadRequest("This socket has said hello already.", code="BAD_MESSAGE")
+        return None
+
+    def _charge(
+        self, opened: OpenRoom, session_id: str, cost: float, now: float, wait: Awaitable[None] | None
+    ) -> Awaitable[None] | None:
+        session = opened.room.sessions.get(session_id)
+        pause_s = session.budget.spend(cost, now) if session is not None and session.budget is not None else 0.0
+        return _paused(wait, pause_s) if pause_s else wait
 
     async def _resync(self, opened: OpenRoom, session_id: str) -> None:
         async with opened.lock:
@@ -159,14 +206,12 @@ class Hub:
             if session_id in opened.sockets:  # it may have left meanwhile
                 self._welcome(opened, session, hello, resumption)
 
-    def _change_presence(self, opened: OpenRoom, session_id: str, message: Presence, size: int) -> None:
+    def _change_presence(self, opened: OpenRoom, session_id: str, message: Presence, size: int, now: float) -> None:
         if size > protocol.MAX_PRESENCE_BYTES:
-            error = Invalid("A presence message has at most 32 KiB.", code="TOO_LARGE")
-            opened.sockets[session_id].send(protocol.error_message(error))
-            return
+            raise TooLarge("A presence message has at most 32 KiB.")
         may_drag = may(opened.room.sessions[session_id].role, "write")
-        opened.room.presences.change(session_id, message.set, self._now(), may_drag=may_drag)
-        self._dirty.set()
+        opened.room.presences.change(session_id, message.set, now, may_drag=may_drag)
+        self._has_news(opened)
 
     async def push(self, workflow_id: str, push: Push) -> Result:
         """Commit ops that came without a socket. Raises NotFound, Unavailable."""
@@ -198,7 +243,7 @@ class Hub:
         if document is None:
             raise NotFound("There is no such workflow.")
         room = Room(workflow_id, document.head.epoch, document.head.seq, document.graph)
-        opened = OpenRoom(room, self._store, self._relay, self.tasks, self._dirty)
+        opened = OpenRoom(room, self._store, self._relay, self.tasks, self._has_news)
         opened.access, opened.used_at = document.head.access, self._now()
         opened.at_end.append(await self._relay.subscribe(workflow_id, lambda hint: self._hear(opened, hint)))
         try:
@@ -229,11 +274,11 @@ class Hub:
                 opened.heal(hint.transactions or ())
             case RunsHint():
                 opened.room.runs.show(hint.runs)
-                self._dirty.set()
+                self._has_news(opened)
             case PresenceHint() if hint.process != self._process:
                 self._hear_presence(opened, hint)
             case ClientHint() if hint.process != self._process:
-                opened.carry_out(opened.room.replace((hint.account_id, hint.client_id)))
+                opened.carry_out(opened.room.replace((hint.account_id, hint.client_id), hint.at))
             case AccessHint():
                 self.tasks.spawn(self._check_roles(opened))
             case DeletedHint():
@@ -248,7 +293,7 @@ class Hub:
         )
         if hint.asks:
             self.tasks.spawn(self._publish_keyframe(opened))
-        self._dirty.set()
+        self._has_news(opened)
 
     async def _check_roles(self, opened: OpenRoom, access: int | None = None) -> None:
         """`access`: the workflow's count, read before; it is known from then on."""
@@ -269,12 +314,23 @@ class Hub:
         """Wait until somebody has something to show, and show it to everybody."""
         await self._dirty.wait()
         self._dirty.clear()
-        for opened in tuple(self._rooms.values()):
-            if opened.room.is_dirty:
-                effects, mine, left = opened.room.tick()
-                opened.carry_out(effects)
-                if opened.others and (mine or left):
-                    await self._relay.publish(opened.room.workflow_id, PresenceHint(self._process, mine, left))
+        self._ticked_at = self._now()
+        hints: list[tuple[str, PresenceHint]] = []
+        with_news, self._with_news = self._with_news, {}
+        for opened in with_news:
+            effects, mine, left = opened.room.tick(opened.slow())
+            opened.carry_out(effects)
+            if opened.others and (mine or left):
+                hints.append((opened.room.workflow_id, PresenceHint(self._process, mine, left)))
+        for workflow_id, hint in hints:  # when everybody here has been told: Redis may be slow
+            await self._relay.publish(workflow_id, hint)
+
+    def _has_news(self, opened: OpenRoom) -> None:
+        self._with_news[opened] = None
+        self._dirty.set()
+
+    def rest_of_tick(self) -> float:
+        return max(0.0, self._ticked_at + protocol.TICK_S - self._now())
 
     async def poll(self) -> None:
         """What lost hints would have told, and who fell silent."""
@@ -288,8 +344,8 @@ class Hub:
             if head is not None and head.access != opened.access:
                 await self._check_roles(opened, head.access)
             opened.room.presences.expire(self._now())
-            if opened.room.is_dirty:
-                self._dirty.set()
+            if opened.room.is_dirty or opened.room.owes_frames:
+                self._has_news(opened)
 
     async def keep(self) -> None:
         """Tell others who is here, put empty rooms away."""
@@ -303,19 +359,21 @@ class Hub:
         hint = PresenceHint(self._process, opened.room.presences.local(), is_keyframe=True)
         await self._relay.publish(opened.room.workflow_id, hint)
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
     def say_goodbye(self) -> None:
         """The server is going away: every socket may come back elsewhere."""
         for opened in tuple(self._rooms.values()):
             opened.end(protocol.GOING_AWAY, "The server is restarting.")
 
 
-async def _repeat(step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+async def _paused(wait: Awaitable[None] | None, pause_s: float) -> None:
+    if wait is not None:
+        await wait
+    await asyncio.sleep(pause_s)
+
+
+async def _repeat(step: Callable[[], Awaitable[None]], rest: Callable[[], float]) -> None:
     while True:
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(rest())
         try:
             await step()
         except Unavailable as error:
@@ -327,8 +385,8 @@ async def _repeat(step: Callable[[], Awaitable[None]], pause_s: float) -> None:
 @asynccontextmanager
 async def open_hub(store: CanvasStore, relay: Relay, roles_of: RolesOf, live_runs: LiveRuns) -> AsyncIterator[Hub]:
     hub = Hub(store, relay, roles_of, live_runs)
-    paces = ((hub.tick, protocol.TICK_S), (hub.poll, POLL_S), (hub.keep, KEEP_S))
-    clocks = [hub.tasks.spawn(_repeat(step, pause_s)) for step, pause_s in paces]
+    paces = ((hub.tick, hub.rest_of_tick), (hub.poll, lambda: POLL_S), (hub.keep, lambda: KEEP_S))
+    clocks = [hub.tasks.spawn(_repeat(step, rest)) for step, rest in paces]
     try:
         yield hub
     finally:

@@ -18,7 +18,7 @@ from canvas.protocol import Result, Transaction
 from canvas.push import Batch, Push
 from canvas.relay.port import OpsHint, Relay
 from canvas.room import Answer, Close, Effect, Room, Send
-from canvas.store.port import CanvasStore, Lock
+from canvas.store.port import CanvasStore, Head, Lock
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,10 @@ RETRY_S = 0.25  # between commits while PostgreSQL is away
 
 
 class Socket(Protocol):
+    @property
+    def is_slow(self) -> bool:
+        """It has not taken what it was sent: frames pass it over until it has."""
+
     def send(self, payload: bytes, *, is_kept: bool = False) -> bool:
         """Queue a message; False when the client reads too slowly to take it. `is_kept`: do not count its bytes."""
 
@@ -56,7 +60,9 @@ class Tasks:
 
 
 class OpenRoom:
-    def __init__(self, room: Room, store: CanvasStore, relay: Relay, tasks: Tasks, dirty: asyncio.Event) -> None:
+    def __init__(
+        self, room: Room, store: CanvasStore, relay: Relay, tasks: Tasks, has_news: Callable[[OpenRoom], None]
+    ) -> None:
         self.room = room
         self.lock = asyncio.Lock()
         self.sockets: dict[str, Socket] = {}
@@ -70,7 +76,7 @@ class OpenRoom:
         self._store = store
         self._relay = relay
         self._tasks = tasks
-        self._dirty = dirty
+        self._has_news = has_news
         self._pending: list[Push] = []
         self._waiting_bytes = 0
         self._suspects: set[Push] = set()
@@ -101,7 +107,7 @@ class OpenRoom:
                     if answer is not None and not answer.done():
                         answer.set_result(effect.result)
         if self.room.is_dirty:
-            self._dirty.set()
+            self._has_news(self)
 
     def _send(self, send: Send) -> None:
         for session_id in send.session_ids:
@@ -109,6 +115,9 @@ class OpenRoom:
             if socket is not None and not socket.send(send.payload, is_kept=send.is_kept):
                 reason = "This connection reads too slowly; it may come back and resume."
                 self._drop(session_id, protocol.TOO_SLOW, reason)
+
+    def slow(self) -> set[str]:
+        return {session_id for session_id, socket in self.sockets.items() if socket.is_slow}
 
     def _drop(self, session_id: str | None, code: int, reason: str) -> None:
         socket = self.sockets.pop(session_id, None) if session_id is not None else None
@@ -128,8 +137,8 @@ class OpenRoom:
 
     # Staying in step
 
-    async def catch_up(self) -> int:
-        """Bring the room to the log's head; answers its `access`. The caller holds its lock.
+    async def catch_up(self) -> Head:
+        """Bring the room to the log's head, and answer it. The caller holds its lock.
 
         Raises NotFound, Unavailable.
         """
@@ -143,7 +152,7 @@ class OpenRoom:
             await self._settle_unsure()
         else:
             self._advance(tail.transactions)
-        return tail.head.access
+        return tail.head
 
     async def _settle_unsure(self) -> None:
         """Some of the log may be what this room itself has committed: its authors hear their results, and no echo."""
@@ -201,9 +210,13 @@ class OpenRoom:
         if self._committer is None or self._committer.done():
             self._committer = self._tasks.spawn(self._commit_pending())
 
+    @property
+    def is_full(self) -> bool:
+        return self._waiting_bytes > MAX_WAITING_BYTES
+
     async def have_space(self) -> None:
         """Returns when another push may be read: who floods waits for what it has sent."""
-        if self._waiting_bytes > MAX_WAITING_BYTES and self._committer is not None:
+        if self.is_full and self._committer is not None:
             await asyncio.wait({self._committer})
 
     async def _commit_pending(self) -> None:

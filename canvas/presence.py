@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from canvas.protocol import DRAG_SILENCE_S, PresenceChange
+from canvas.protocol import DRAG_SILENCE_S, PresenceChange, shortened
 
 REMOTE_EXPIRY_S = 15.0  # three keyframes of another process that did not come
 
@@ -31,6 +30,8 @@ class Presences:
         self._present: dict[str, Present] = {}
         self._changed: dict[str, dict[str, Any]] = {}
         self._left: list[str] = []
+        self._dragging: set[str] = set()
+        """Sessions whose state holds a drag: a room full of people who only look costs a commit nothing."""
 
     @property
     def is_dirty(self) -> bool:
@@ -50,7 +51,7 @@ class Presences:
         present = self._present.get(session_id)
         if present is None:
             return
-        for key, value in msgspec.to_builtins(change).items():
+        for key, value in change.items():
             if key == "drag":
                 if not may_drag:
                     continue
@@ -62,7 +63,13 @@ class Presences:
             present.state.pop(key, None)
         else:
             present.state[key] = value
-        self._changed.setdefault(session_id, {})[key] = value
+        if key == "drag":
+            (self._dragging.add if value else self._dragging.discard)(session_id)
+        changed = self._changed.get(session_id)
+        if changed is None:
+            self._changed[session_id] = {key: value}
+        else:
+            changed[key] = value
 
     def drop_drag(self, session_id: str) -> None:
         present = self._present.get(session_id)
@@ -71,16 +78,18 @@ class Presences:
 
     def end_drags(self, node_ids: set[str], *, session_id: str | None = None) -> None:
         """A drag ends when its commit is told (of one session), or when the node is gone (of everybody)."""
-        for sid, present in self._present.items():
-            drag = present.state.get("drag")
-            if not drag or (session_id is not None and sid != session_id) or node_ids.isdisjoint(drag):
+        dragging: Iterable[str] = sorted(self._dragging) if session_id is None else self._dragging & {session_id}
+        for sid in dragging:
+            drag = self._present[sid].state["drag"]
+            if node_ids.isdisjoint(drag):
                 continue
             left = {node_id: point for node_id, point in drag.items() if node_id not in node_ids}
-            self._set(sid, present, "drag", left or None)
+            self._set(sid, self._present[sid], "drag", left or None)
 
     def leave(self, session_id: str) -> None:
         if self._present.pop(session_id, None) is not None:
             self._changed.pop(session_id, None)
+            self._dragging.discard(session_id)
             self._left.append(session_id)
 
     def hear(
@@ -116,7 +125,7 @@ class Presences:
     def take(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
         changed, left = self._changed, self._left
         self._changed, self._left = {}, []
-        return changed, left
+        return {session_id: shortened(keys) for session_id, keys in changed.items()}, left
 
     def is_local(self, session_id: str) -> bool:
         present = self._present.get(session_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
@@ -34,12 +34,12 @@ Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER)]
 # Client to server
 
 
-class Point(msgspec.Struct, frozen=True):
+class Point(msgspec.Struct, frozen=True, gc=False):
     x: float
     y: float
 
 
-class Camera(msgspec.Struct, frozen=True):
+class Camera(msgspec.Struct, frozen=True, gc=False):
     x: float
     y: float
     zoom: float
@@ -64,14 +64,14 @@ class Push(msgspec.Struct, frozen=True, tag="push", rename="camel"):
     undo_of: Number | None = None
 
 
-class PresenceChange(msgspec.Struct, frozen=True, omit_defaults=True):
+class PresenceChange(TypedDict, total=False):
     """Keys that are absent stay as they are; null removes one."""
 
-    cursor: Point | msgspec.UnsetType | None = msgspec.UNSET
-    selection: list[str] | msgspec.UnsetType | None = msgspec.UNSET
-    drag: dict[str, Point] | msgspec.UnsetType | None = msgspec.UNSET
-    viewport: Camera | msgspec.UnsetType | None = msgspec.UNSET
-    editing: str | msgspec.UnsetType | None = msgspec.UNSET
+    cursor: Point | None
+    selection: list[str] | None
+    drag: dict[str, Point] | None
+    viewport: Camera | None
+    editing: str | None
 
 
 class Presence(msgspec.Struct, frozen=True, tag="presence"):
@@ -94,8 +94,16 @@ _raw_ops = msgspec.json.Decoder(list[msgspec.Raw])
 _op: msgspec.json.Decoder[Op] = msgspec.json.Decoder(Op)
 
 
-def decode_message(text: str | bytes) -> ClientMessage:
-    """Raises BadRequest (BAD_MESSAGE) for what cannot be understood."""
+def check_size(size_bytes: int) -> None:
+    """Raises Invalid for a message that closes its socket."""
+    if size_bytes > MAX_MESSAGE_BYTES:
+        raise Invalid(f"A message has at most {MAX_MESSAGE_BYTES >> 20} MiB.", code="MESSAGE_TOO_LARGE")
+
+
+def decode_message(text: str | bytes | None) -> ClientMessage:
+    """Raises BadRequest (BAD_MESSAGE) for what cannot be understood; None is what came in a binary frame."""
+    if text is None:
+        raise BadRequest("Messages are JSON in text frames; this one was binary.", code="BAD_MESSAGE")
     try:
         return _messages.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
@@ -216,6 +224,21 @@ def pong_message(t: Any, seq: int) -> bytes:
 
 def role_message(role: str) -> bytes:
     return encode({"type": "role", "role": role})
+
+
+def shortened(keys: dict[str, Any]) -> dict[str, Any]:
+    """Presence with coordinates to a thousandth: finer than any screen shows, and a third of the digits."""
+    return {key: _shorten(value) for key, value in keys.items()}
+
+
+def _shorten(value: Any) -> Any:
+    if type(value) is Point:
+        return Point(round(value.x, 3), round(value.y, 3))
+    if type(value) is Camera:
+        return Camera(round(value.x, 3), round(value.y, 3), value.zoom)
+    if type(value) is dict and value and type(next(iter(value.values()))) is Point:
+        return {id_: Point(round(at.x, 3), round(at.y, 3)) for id_, at in value.items()}
+    return value
 
 
 def frame_message(presence: dict[str, Any], left: list[str], runs: list[dict[str, Any]]) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -63,7 +63,10 @@ class Session(msgspec.Struct):
     """What others see: id, name, color."""
     may_run: bool = True
     """Whether its role's permission to start runs was not taken away."""
-    budget: Budget = msgspec.field(default_factory=Budget)
+    joined_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """By the store's clock."""
+    budget: Budget | None = None
+    """What it may say; None: as much as it likes, for automation."""
 
     @property
     def client(self) -> tuple[str, str]:
@@ -77,7 +80,7 @@ class Send(msgspec.Struct, frozen=True):
     session_ids: tuple[str, ...]
     payload: bytes
     is_kept: bool = False
-    """The room holds these bytes anyway: they cost nothing while they wait for a slow reader."""
+    """Of a welcome: held by the room anyway, or no more than what it holds. They do not count against a slow reader."""
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -116,16 +119,16 @@ class Room:
 
     def join(self, session: Session, now: float) -> list[Effect]:
         """A second socket with a client's id closes the first."""
-        effects = self.replace(session.client)
+        effects = self.replace(session.client, session.joined_at)
         self.sessions[session.id] = session
         self._session_ids[session.client] = session.id
         self.presences.join(session.id, session.user, now)
         return effects
 
-    def replace(self, client: tuple[str, str]) -> list[Effect]:
-        """The client has another socket now, here or at another process."""
+    def replace(self, client: tuple[str, str], at: datetime) -> list[Effect]:
+        """The client has had another socket since `at`, here or at another process."""
         session_id = self._session_ids.get(client)
-        if session_id is None:
+        if session_id is None or self.sessions[session_id].joined_at > at:
             return []
         self.leave(session_id)
         return [Close(session_id, protocol.REPLACED, "This tab has opened another connection.")]
@@ -163,7 +166,7 @@ class Room:
         if resumed is None:
             effects.extend(Send((session_id,), part, is_kept=True) for part in self.snapshot())
         else:
-            effects.extend(Send((session_id,), part) for part in resumed)
+            effects.extend(Send((session_id,), part, is_kept=True) for part in resumed)
         return effects
 
     def snapshot(self) -> list[bytes]:

@@ -113,6 +113,7 @@ class _Door:
                 hello,
                 access=membership.access,
                 may_run=membership.may_run,
+                is_limited=caller.via != "admin",
             )
         except _SilentError:
             line.close(protocol.TOO_SLOW, f"Say hello within {patience_s:g} seconds.")

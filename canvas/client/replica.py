@@ -55,18 +55,20 @@ class Replica:
         if welcome.mode == "snapshot":
             self._arriving, self._parts = welcome, []
 
-    def snapshot(self, part: dict[str, Any]) -> None:
+    def snapshot(self, part: dict[str, Any]) -> bool:
+        """Whether this was the last part."""
         if self._arriving is None:
-            return
+            return False
         self._parts.append(part)
         if part["part"] < part["parts"]:
-            return
+            return False
         welcome, self._arriving = self._arriving, None
         self.graph = Graph(name=welcome.name, viewport=welcome.viewport)
         self._place("node", [node for one in self._parts for node in one["nodes"]])
         self._place("edge", [edge for one in self._parts for edge in one["edges"]])
         self.graph.settle()
         self.epoch, self.seq, self._parts = welcome.epoch, welcome.seq, []
+        return True
 
     def _place(self, kind: Any, records: list[Record]) -> None:
         # Any places do that keep the order and lie below every seq: what comes later is placed by its seq.
@@ -82,7 +84,8 @@ class Replica:
 
     def result(self, result: Result, ops: list[Op]) -> None:
         """Take in the answer to one's own `ops`. Raises Gap."""
-        self.acked = max(self.acked, result.client_seq or 0)
+        if result.error is None or result.error.code != "SEQ_GAP":  # which has not used its number
+            self.acked = max(self.acked, result.client_seq or 0)
         if result.outcome != "reject" and self.is_whole and result.seq > self.seq:
             self._advance(result.seq, ops if result.ops is None else result.ops)
 

@@ -7,6 +7,7 @@ raises for a relay that is away; it counts and logs, and the poll of `canvas.hub
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -64,6 +65,8 @@ class ClientHint(msgspec.Struct, frozen=True, tag="client"):
     process: str
     account_id: str
     client_id: str
+    at: datetime
+    """By PostgreSQL's clock, which is everybody's: Redis may tell it when the client has long moved on."""
 
 
 class AccessHint(msgspec.Struct, frozen=True, tag="access"):

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import asyncpg
 import httpx
@@ -33,10 +33,12 @@ _READY_S = 30
 class Process:
     """One `easel` command until it is stopped; what it logs is read as it comes."""
 
+    program: ClassVar[list[str]] = ["-m", "app.cli"]
+
     def __init__(self, command: str, environment: dict[str, str], ready: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", command],
+            [sys.executable, *self.program, command],
             env=kept | environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -58,6 +60,10 @@ class Process:
             if self._ready.search(line):
                 self._is_ready.set()
         self._is_ready.set()  # it has ended
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def text(self) -> str:
@@ -82,6 +88,18 @@ class Server(Process):
         found = re.search(r"listening=(127\.0\.0\.1:\d+)", self.text)
         assert found, self.text
         self.url = f"http://{found[1]}"
+
+
+class PlainServer(Server):
+    """Easel under a WebSocket implementation that knows nothing of it."""
+
+    program: ClassVar[list[str]] = [
+        "-c",
+        "import app.server; app.server.Connection = 'websockets-sansio'; from app.cli import main; main()",
+    ]
+
+
+SERVERS = {"fast": Server, "plain": PlainServer}
 
 
 class Worker(Process):

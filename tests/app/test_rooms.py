@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -11,9 +11,19 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.app.running import Person, Server
+from tests.app.running import SERVERS, Person, Server
 
 HELLO = {"type": "hello", "protocol": 1, "clientId": "tab", "resume": None}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, environment: dict[str, str]) -> Iterator[Server]:
+    """Both of the ways on which a message can come in."""
+    running = SERVERS[request.param](environment)
+    yield running
+    assert running.stop(within_s=5) == 0
+    assert "Traceback" not in running.text, running.text
+    assert "[error" not in running.text, running.text
 
 
 def says(socket: ClientConnection, message: Any) -> None:

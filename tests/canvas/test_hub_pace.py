@@ -10,7 +10,7 @@ import pytest
 from canvas.budget import BURST, PATIENCE_S
 from canvas.errors import LimitReached
 from canvas.hub import Hub
-from canvas.protocol import encode
+from canvas.protocol import Hello, encode
 from tests.canvas.world import Client, World
 
 pytestmark = pytest.mark.anyio
@@ -94,3 +94,15 @@ async def test_who_has_not_read_a_document_gets_no_second_one(world: World) -> N
     assert ada.closed is not None
     assert ada.closed[0] == 4008
     assert list((await hub.read(world.id)).sessions) == [bob.session_id]
+
+
+async def test_automation_may_say_what_it_likes(world: World) -> None:
+    """LM3"""
+    hub, ada, _ = await two(world)
+    account = {"id": world.ada, "name": "Ada", "color": "#a0f"}
+    access = (await world.store.load(world.id)).head.access  # type: ignore[union-attr]
+    hello = Hello(1, "script")
+
+    session_id = await hub.join(world.id, ada, account, "editor", hello, access=access, is_limited=False)
+
+    assert not any(waits(hub.hear(world.id, session_id, HERE)) for _ in range(2 * int(BURST)))

@@ -67,6 +67,10 @@ class Wire:
 
     # The server's end
 
+    @property
+    def is_slow(self) -> bool:
+        return self.is_stalled
+
     def send(self, payload: bytes, *, is_kept: bool = False) -> bool:
         if not self.is_open:
             raise AssertionError(f"{self.name}: nothing is sent after a close")

@@ -1,0 +1,165 @@
+"""One who never reads and one who floods harm nobody else (R4): others are answered, and memory stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from statistics import quantiles
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from canvas.client import Edited, Listening
+from canvas.ops import Add, Update
+from canvas.protocol import ABUSE, TOO_SLOW
+from tests.app.running import ADMIN_TOKEN
+from tests.chaos.people import Person, come_in
+from tests.chaos.site import Site, at_a_site
+
+GOOD = 4
+EVERY_S = 0.05
+MOST_RSS_GROWTH = 160 << 20  # one queue of 8 MiB, 16 MiB of pushes that wait, the document, and what Python keeps of it
+ANSWERED_S = 5.0
+BIG = "x" * (48 << 10)
+
+
+def test_who_never_reads_and_who_floods_harm_nobody_else() -> None:
+    """CL2, PU12"""
+
+    async def scenario(site: Site) -> None:
+        workflow_id = (await site.workflow())["id"]
+        async with at_work(site, workflow_id) as people, silent_reader(site, workflow_id) as silent:
+            watching = people[0].canvas
+            before = site.servers[0].resident_bytes()
+            flood = asyncio.create_task(flooding(site, workflow_id, 1_000, BIG))
+            for number in range(40):
+                async with asyncio.timeout(ANSWERED_S):
+                    await asyncio.gather(*(pushes(person, number) for person in people))
+            await flood
+            async with asyncio.timeout(30):
+                await watching.until(lambda: silent not in watching.presence.others)
+
+            grown = site.servers[0].resident_bytes() - before
+            longest_s = max(person.longest_wait_s for person in people)
+            print(f"the server grew by {grown >> 20} MiB; others waited at most {longest_s:.2f} s")
+            assert grown < MOST_RSS_GROWTH
+            for person in people:
+                assert person.canvas.resyncs == 0
+
+    at_a_site(scenario, servers=1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_neighbours_of_a_flood_are_served_as_before() -> None:
+    """p99 of acknowledgement and delivery, before and during. Wants a quiet machine."""
+
+    async def scenario(site: Site) -> None:
+        workflow_id, crowd = (await site.workflow())["id"], (await site.workflow())["id"]
+        async with at_work(site, workflow_id) as people:
+            await measured(people, 3)  # warm
+            before = await measured(people, 20)
+            async with silent_reader(site, crowd):
+                flood = asyncio.create_task(flooding(site, crowd, None, "x"))
+                during = await measured(people, 20)
+                flood.cancel()
+                await asyncio.wait({flood})
+        for what, was, is_ in zip(("acknowledgement", "delivery"), before, during, strict=True):
+            print(f"{what}: p99 {was * 1000:.1f} ms before, {is_ * 1000:.1f} ms beside a flood ({is_ / was:.2f} x)")
+            assert is_ <= 1.2 * was
+
+    at_a_site(scenario, servers=1)
+
+
+@asynccontextmanager
+async def at_work(site: Site, workflow_id: str) -> AsyncIterator[list[Person]]:
+    """Good people, each with a node to move."""
+    async with AsyncExitStack() as stack:
+        people = await come_in(stack, site.urls(), workflow_id, GOOD, seed=1)
+        for person in people:
+            await person.canvas.push(Add("node", {"id": person.name, "position": {"x": 0, "y": 0}, "data": {}}))
+        yield people
+
+
+async def pushes(person: Person, number: int) -> None:
+    clock = asyncio.get_running_loop().time
+    asked = clock()
+    result = await person.canvas.push(Update("node", person.name, {"/position": {"x": number + 1, "y": 0}}))
+    person.longest_wait_s = max(person.longest_wait_s, clock() - asked)
+    assert result.outcome == "commit"
+
+
+async def measured(people: list[Person], lasts_s: float) -> tuple[float, float]:
+    """p99 of acknowledgement and delivery to everybody else, in seconds."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + lasts_s
+    asked: dict[tuple[str | None, float], float] = {}
+    acknowledged: list[float] = []
+    delivered: list[float] = []
+
+    async def edit(person: Person) -> None:
+        for number in itertools.count(1):
+            if clock() > end:
+                return
+            began = asked[person.canvas.client_id, number] = clock()
+            await person.canvas.push(Update("node", person.name, {"/position": {"x": number, "y": lasts_s}}))
+            acknowledged.append(clock() - began)
+            await asyncio.sleep(EVERY_S)
+
+    async def see(listening: Listening) -> None:
+        async for news in listening:
+            if isinstance(news, Edited):
+                op = news.transaction.ops[0]
+                assert isinstance(op, Update)
+                delivered.append(clock() - asked[news.transaction.by.client_id, op.set["/position"]["x"]])
+
+    seeing = [asyncio.create_task(see(person.canvas.news())) for person in people]
+    await asyncio.gather(*(edit(person) for person in people))
+    for task in seeing:
+        task.cancel()
+    await asyncio.wait(seeing)
+    return quantiles(acknowledged, n=100)[-1], quantiles(delivered, n=100)[-1]
+
+
+@asynccontextmanager
+async def joined(site: Site, workflow_id: str, client_id: str) -> AsyncIterator[tuple[ClientConnection, str]]:
+    """A socket that has been welcomed, and its session."""
+    url = f"{site.urls()[0].replace('http', 'ws')}/ws/workflows/{workflow_id}"
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    async with connect(url, additional_headers=headers, max_size=None, max_queue=2, ping_interval=None) as socket:
+        await socket.send(json.dumps({"type": "hello", "protocol": 1, "clientId": client_id, "resume": None}))
+        yield socket, json.loads(await socket.recv())["sessionId"]
+
+
+@asynccontextmanager
+async def silent_reader(site: Site, workflow_id: str) -> AsyncIterator[str]:
+    """Says hello and reads nothing more, as a suspended laptop."""
+    async with joined(site, workflow_id, "silent") as (socket, session_id):
+        yield session_id
+        socket.transport.abort()
+
+
+async def flooding(site: Site, workflow_id: str, count: int | None, text: str) -> None:
+    """Pushes without waiting for an answer, until all are sent, or the server has had enough."""
+    async with joined(site, workflow_id, "flood") as (socket, _):
+        reading = asyncio.create_task(read_on(socket))
+        try:
+            for number in itertools.count(1) if count is None else range(1, count + 1):
+                record = {"id": f"f{number % 50}", "position": {"x": number, "y": 0}, "data": {"text": text}}
+                remove = {"op": "remove", "kind": "node", "ids": [record["id"]]}
+                add = {"op": "add", "kind": "node", "record": record}
+                await socket.send(json.dumps({"type": "push", "clientSeq": number, "ops": [remove, add]}))
+        except ConnectionClosed as closed:
+            if closed.rcvd is None or closed.rcvd.code not in {ABUSE, TOO_SLOW}:
+                raise
+        finally:
+            reading.cancel()
+
+
+async def read_on(socket: ClientConnection) -> None:
+    async for _ in socket:
+        pass
