@@ -153,6 +153,7 @@ class Hub:
         protocol.check_size(size)
         cost, now = 1 + size / BYTES, self._now()
         wait: Awaitable[None] | None = None
+        is_push = False
         try:
             message = protocol.decode_message(text)
             if type(message) is Presence:
@@ -160,15 +161,18 @@ class Hub:
             else:
                 wait = self._answer(opened, session_id, message, size)
                 cost += RESYNC_COST * isinstance(message, Resync)
+                is_push = isinstance(message, protocol.Push)
         except Invalid as error:
             opened.sockets[session_id].send(protocol.error_message(error))
             cost += JUNK_COST
-        return self._charge(opened, session_id, cost, now, wait)
+        pause_s = self._charge(opened, session_id, cost, now, is_push=is_push)
+        return _paused(wait, pause_s) if pause_s else wait
 
     def charge(self, workflow_id: str, session_id: str) -> Awaitable[None] | None:
         """For what a socket was sent and answered below our messages: pings. As `hear`."""
         opened = self._rooms.get(workflow_id)
-        return self._charge(opened, session_id, 1, self._now(), None) if opened is not None else None
+        pause_s = self._charge(opened, session_id, 1, self._now()) if opened is not None else 0.0
+        return _paused(None, pause_s) if pause_s else None
 
     def _answer(
         self, opened: OpenRoom, session_id: str, message: protocol.ClientMessage, size: int
@@ -189,12 +193,12 @@ class Hub:
                 raise BadRequest("This socket has said hello already.", code="BAD_MESSAGE")
         return None
 
-    def _charge(
-        self, opened: OpenRoom, session_id: str, cost: float, now: float, wait: Awaitable[None] | None
-    ) -> Awaitable[None] | None:
+    @staticmethod
+    def _charge(opened: OpenRoom, session_id: str, cost: float, now: float, *, is_push: bool = False) -> float:
         session = opened.room.sessions.get(session_id)
-        pause_s = session.budget.spend(cost, now) if session is not None and session.budget is not None else 0.0
-        return _paused(wait, pause_s) if pause_s else wait
+        if session is None or session.budget is None:
+            return 0.0
+        return session.budget.spend(cost, now, is_push=is_push)
 
     async def _resync(self, opened: OpenRoom, session_id: str) -> None:
         async with opened.lock:

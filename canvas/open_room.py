@@ -7,6 +7,7 @@ go together in the next one (group commit without waiting for a clock).
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
@@ -22,7 +23,8 @@ from canvas.store.port import CanvasStore, Head, Lock
 
 log = structlog.get_logger(__name__)
 
-MAX_BATCH = 500  # pushes in one commit: what PostgreSQL takes in a few milliseconds
+MAX_BATCH = 200  # pushes in one commit: some 25 ms, for which everybody else waits
+MAX_BATCH_BYTES = 1 << 20
 MAX_WAITING_BYTES = 16 << 20  # of pushes that wait for a commit: past it, those who push are not read
 RETRY_S = 0.25  # between commits while PostgreSQL is away
 
@@ -79,6 +81,8 @@ class OpenRoom:
         self._has_news = has_news
         self._pending: list[Push] = []
         self._waiting_bytes = 0
+        self._has_space = asyncio.Event()
+        self._has_space.set()
         self._suspects: set[Push] = set()
         """Pushes of a batch that failed for one of them: each goes alone."""
         self._unsure: set[Push] = set()
@@ -205,8 +209,9 @@ class OpenRoom:
         return await answer
 
     def enqueue(self, push: Push, size_bytes: int = 0) -> None:
+        push.size_bytes = size_bytes
         self._pending.append(push)
-        self._waiting_bytes += size_bytes
+        self._weigh(self._waiting_bytes + size_bytes)
         if self._committer is None or self._committer.done():
             self._committer = self._tasks.spawn(self._commit_pending())
 
@@ -216,8 +221,11 @@ class OpenRoom:
 
     async def have_space(self) -> None:
         """Returns when another push may be read: who floods waits for what it has sent."""
-        if self.is_full and self._committer is not None:
-            await asyncio.wait({self._committer})
+        await self._has_space.wait()
+
+    def _weigh(self, waiting_bytes: int) -> None:
+        self._waiting_bytes = waiting_bytes
+        (self._has_space.clear if self.is_full else self._has_space.set)()
 
     async def _commit_pending(self) -> None:
         while self._pending:
@@ -246,14 +254,17 @@ class OpenRoom:
             else:
                 self._suspects.difference_update(pushes)
                 self._unsure.intersection_update(self._pending)
+            self._weigh(sum(push.size_bytes for push in self._pending))
         self._suspects.clear()
         self._unsure.clear()
-        self._waiting_bytes = 0
 
     def _take(self) -> list[Push]:
-        size = 1 if self._pending and self._pending[0] in self._suspects else MAX_BATCH
-        pushes, self._pending = self._pending[:size], self._pending[size:]
-        return pushes
+        """What goes into the next commit: one of each session in turn, so that nobody waits for another's flood."""
+        is_suspect = bool(self._pending) and self._pending[0] in self._suspects
+        taken = self._pending[:1] if is_suspect else in_turn(self._pending)
+        chosen = set(taken)
+        self._pending = [push for push in self._pending if push not in chosen]
+        return taken
 
     def _isolate(self, pushes: list[Push], error: EaselError) -> None:
         """Find whose fault it was, so that the others do not pay for it: alone, a push that fails is refused."""
@@ -303,3 +314,21 @@ class OpenRoom:
             answer = self._answers.pop(push, None)
             if answer is not None and not answer.done():
                 answer.set_exception(error)
+
+
+def in_turn(waiting: list[Push]) -> list[Push]:
+    """Up to MAX_BATCH and MAX_BATCH_BYTES of them, one at least; each session's own in their order."""
+    queues: dict[object, deque[Push]] = {}
+    for push in waiting:
+        queues.setdefault(push.session_id or push, deque()).append(push)
+    taken: list[Push] = []
+    size_bytes = 0
+    while queues and len(taken) < MAX_BATCH:
+        for key, queue in tuple(queues.items()):
+            if taken and (len(taken) == MAX_BATCH or size_bytes + queue[0].size_bytes > MAX_BATCH_BYTES):
+                return taken
+            size_bytes += queue[0].size_bytes
+            taken.append(queue.popleft())
+            if not queue:
+                del queues[key]
+    return taken

@@ -25,6 +25,8 @@ class Push(msgspec.Struct, eq=False):
     """Why it is refused whatever the document says: the role, or ops that are none."""
     undo_of: int | None = None
     """The transaction of its author's that it takes back."""
+    size_bytes: int = 0
+    """Of its message."""
     if_seq: int | None = None
     """It was meant for the document at this seq, and for no other."""
 

@@ -156,8 +156,10 @@ def test_junk_without_end_is_answered_and_slowed(person: Person) -> None:
 
 
 def resident_bytes(server: Server) -> int:
-    status = Path(f"/proc/{server.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    status = Path(f"/proc/{server.pid}/status")
+    if not status.exists():
+        pytest.skip("only Linux tells")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
     assert found
     return int(found[1]) << 10
 
@@ -176,6 +178,8 @@ def test_who_never_reads_is_sent_away_before_it_costs_much(person: Person, stran
             says(busy, {"type": "push", "clientSeq": number, "ops": [{"op": "add", "kind": "node", "record": node}]})
             while (message := json.loads(busy.recv(timeout=10)))["type"] != "result":
                 gone += message.get("left", [])
+            if gone:
+                break
         while not gone:
             gone += hears(busy, "frame")["left"]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from canvas.budget import BURST, JUNK_COST, PATIENCE_S, RATE, Budget
+from canvas.budget import BURST, JUNK_COST, PATIENCE_S, PUSH_BURST, PUSH_RATE, RATE, Budget
 from canvas.errors import LimitReached
 
 
@@ -47,6 +47,17 @@ def test_a_flood_comes_through_at_the_allowed_rate() -> None:
     """LM3"""
     assert flooded(Budget(), 20, 1) == pytest.approx(BURST + 20 * RATE, rel=0.02)
     assert flooded(Budget(), 20, 1 + JUNK_COST) == pytest.approx((BURST + 20 * RATE) / (1 + JUNK_COST), rel=0.02)
+
+
+def test_pushes_are_slowed_for_ever_and_never_end_it() -> None:
+    """LM3, CL6: a script that works as fast as it may"""
+    budget = Budget()
+    now, count = 0.0, 0
+    while now < 4 * PATIENCE_S:
+        now += budget.spend(1, now, is_push=True)
+        count += 1
+
+    assert count == pytest.approx(PUSH_BURST + 4 * PATIENCE_S * PUSH_RATE, rel=0.02)
 
 
 def test_who_keeps_at_it_is_sent_away() -> None:

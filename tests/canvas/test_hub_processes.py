@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from canvas.hub import Hub, open_hub
 from canvas.ops import Remove, Update
 from canvas.relay.memory import MemoryRelay
-from canvas.relay.port import Hint, OpsHint, RunsHint
+from canvas.relay.port import ClientHint, Hint, OpsHint, RunsHint
 from canvas.relay.redis import open_relay
 from canvas.store.postgres import lock_workflow, set_on_node
 from tests.canvas.drawing import node
@@ -192,3 +192,31 @@ async def test_rooms_share_nothing(world: World) -> None:
 
     assert stranger.types() == ["welcome", "snapshot", "frame"]
     assert stranger.of("snapshot")[0]["nodes"] == [node("theirs")]
+
+
+async def test_late_news_of_a_client_that_moved_on_closes_nothing(world: World) -> None:
+    """CL1: Redis hangs, and tells at last of a socket that the client had before the one it has now"""
+    told_to = Told()
+    here, there = world.hub(MemoryRelay()), world.hub(told_to)
+    await world.client(there).join()
+    told = next(hint for hint in told_to.hints if isinstance(hint, ClientHint))
+    back = await world.client(here).join()
+
+    here._hear(here._rooms[world.id], told)
+    assert back.closed is None
+
+    await world.client(there).join()
+    here._hear(here._rooms[world.id], [hint for hint in told_to.hints if isinstance(hint, ClientHint)][-1])
+    assert await back.until_closed() == 4010
+
+
+class Told(MemoryRelay):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hints: list[Hint] = []
+
+    async def publish(self, workflow_id: str, hint: Hint) -> None:
+        self.hints.append(hint)
+        await super().publish(workflow_id, hint)
