@@ -10,9 +10,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.embedded.datadir import State, read_state
 
@@ -104,3 +106,41 @@ def own_easel(tmp_path: Path) -> Iterator[RunningEasel]:
     running = RunningEasel(tmp_path / "data")
     yield running
     running.stop()
+
+
+# The page
+
+CHROMIUM = [  # nothing but the page may use the network
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("EASEL_TEST_BROWSER") or None
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to sandbox for root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> Iterator[list[str]]:
+    """What the pages said to the console. A page that works says nothing."""
+    said: list[str] = []
+    yield said
+    assert said == []
+
+
+def open_page(browser: Browser, complaints: list[str], link: str, **options: Any) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, **options).new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(link)
+    return page

@@ -5,53 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.acceptance.conftest import RunningEasel
+from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_first_light import FLOWS, LARGEST, create, image_node
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = [  # nothing but the page may use the network
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PROMPT = "a lighthouse in the fog"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("EASEL_TEST_BROWSER") or None
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to sandbox for root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM, *sandbox])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def complaints() -> Iterator[list[str]]:
-    """What the pages said to the console. A page that works says nothing."""
-    said: list[str] = []
-    yield said
-    assert said == []
-
-
-def open_page(browser: Browser, complaints: list[str], link: str, **options: Any) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 800}, **options).new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(link)
-    return page
 
 
 def test_from_the_login_link_to_a_picture_that_both_see(

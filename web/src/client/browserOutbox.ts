@@ -1,5 +1,5 @@
 /** The outbox of a browser: pushes in IndexedDB, and a Web Lock for each client that a living tab works for. */
-import type { Outbox, SavedPush } from "./outbox";
+import type { Outbox, OutboxChange, SavedPush } from "./outbox";
 
 export interface OutboxScope {
   workflowId: string;
@@ -17,6 +17,13 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error("The browser could not store the change."));
+  });
+}
+
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error("The browser could not store the change."));
   });
 }
 
@@ -45,15 +52,13 @@ class BrowserOutbox implements Outbox {
     return [];
   }
 
-  async put(push: SavedPush): Promise<void> {
-    if (!this.held.has(push.clientId)) await this.hold(push.clientId, {});
+  async write({ put, drop }: OutboxChange): Promise<void> {
+    for (const { clientId } of put) if (!this.held.has(clientId)) await this.hold(clientId, {});
+    const { accountId, workflowId } = this.scope;
     const store = await this.store("readwrite");
-    await done(store.put({ ...push, ...this.scope }));
-  }
-
-  async drop(clientId: string, clientSeq: number): Promise<void> {
-    const store = await this.store("readwrite");
-    await done(store.delete([this.scope.accountId, this.scope.workflowId, clientId, clientSeq]));
+    for (const push of put) store.put({ ...push, ...this.scope });
+    for (const { clientId, clientSeq } of drop) store.delete([accountId, workflowId, clientId, clientSeq]);
+    await committed(store.transaction);
   }
 
   async release(): Promise<void> {

@@ -15,7 +15,7 @@ export {
 export { apply, EMPTY_DOCUMENT, keepIdentity, LOCAL_FIELDS, withoutLocalFields } from "./ops";
 export { newId } from "./id";
 export { openOutbox } from "./browserOutbox";
-export { MemoryShelf, type Outbox, type SavedPush } from "./outbox";
+export { MemoryShelf, type Outbox, type OutboxChange, type SavedPush } from "./outbox";
 export { isBag, isSame, toPointer } from "./pointer";
 export type { Peers } from "./presence";
 export { Room, type ConnectionState, type RoomOptions, type RoomState } from "./room";

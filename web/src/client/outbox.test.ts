@@ -83,10 +83,13 @@ describe("an unanswered push", () => {
     expect(numbers(second)).toEqual([1, 2]);
     expect(prompt(second)).toBe("hare");
     void second.room.push([setPrompt("a", "wren")]);
-    expect(numbers(second)).toEqual([1, 2, 3]);
+    expect(numbers(second)).toEqual([1, 2]); // nobody knows whether the closed tab has used a third number
     second.server.result({ clientSeq: 1, seq: 9, outcome: "commit" }); // it was stored long ago: the server says so again
     second.server.result({ clientSeq: 2, seq: 11, outcome: "commit" });
-    second.server.result({ clientSeq: 3, seq: 12, outcome: "commit" });
+    second.server.admit([node("a", { prompt: "hare" })], { seq: 11 });
+    expect(second.server.heard("hello")).toMatchObject([{ clientId: "c3", resume: { seq: 11, ackedClientSeq: 0 } }]);
+    expect(numbers(second)).toEqual([1]);
+    second.server.result({ clientSeq: 1, seq: 12, outcome: "commit" });
     expect(prompt(second)).toBe("wren");
     await kept(0);
   });
@@ -141,9 +144,43 @@ describe("an unanswered push", () => {
     second.server.admit([node("a")], { epoch: "e2", seq: 3 });
 
     expect(second.server.heard("hello")[0]?.clientId).not.toBe("c1");
-    expect(numbers(second)).toEqual([1]);
+    await vi.waitFor(() => expect(numbers(second)).toEqual([1])); // not before the disk knows its new number
     await vi.waitFor(() => expect(shelf.pushes.map(({ clientId }) => clientId)).not.toContain("c1"));
     await kept(1);
+  });
+
+  it("is in the outbox under one name at any moment, whenever the tab dies", async () => {
+    const outbox = shelf.outbox();
+    const names: string[][] = [];
+    const watched: Outbox = {
+      ...outbox,
+      write: async (change) => {
+        await outbox.write(change);
+        names.push(shelf.pushes.map(({ clientId, clientSeq }) => `${clientId} ${clientSeq}`));
+      },
+    };
+    const tab = await openTab(watched);
+    tab.server.admit([node("a")]);
+    void tab.room.push([setPrompt("a", "owl")]);
+    tab.server.result({ clientSeq: 1, seq: 10, outcome: "reject", error: { code: "CLIENT_SEQ_REUSED", detail: "No." } });
+    await vi.waitFor(() => expect(names).toEqual([["c1 1"], ["c2 1"]]));
+  });
+
+  it("stays in the outbox from the moment another tab claims it until the server has answered", async () => {
+    const closed = await openTab();
+    closed.server.admit([node("a")]);
+    const living = await openTab();
+    living.server.admit([node("a")]);
+    void living.room.push([setPrompt("a", "hare")]); // as long as this is on its way, nothing is adopted
+    void closed.room.push([setPrompt("a", "owl")]);
+    await kept(2);
+    await crash(closed);
+    living.server.socket.drop();
+    await vi.advanceTimersByTimeAsync(1000);
+    living.server.admit([node("a")], { mode: "resume" });
+    void living.room.push([setPrompt("a", "wren")]);
+    await kept(3);
+    expect(shelf.pushes.map(({ clientId }) => clientId).toSorted()).toEqual(["c1", "c2", "c2"]);
   });
 
   it("waits for the next visit when the canvas is left, without a word of rejection", async () => {
@@ -181,8 +218,7 @@ describe("an unanswered push", () => {
 it("a browser that keeps nothing is said to, and the canvas goes on", async () => {
   const broken: Outbox = {
     claim: () => Promise.reject(new Error("private window")),
-    put: () => Promise.reject(new Error("private window")),
-    drop: () => Promise.resolve(),
+    write: () => Promise.reject(new Error("private window")),
     release: () => Promise.resolve(),
   };
   const { room, server } = await openTab(broken);

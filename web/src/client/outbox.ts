@@ -11,12 +11,17 @@ export interface SavedPush {
   undoOf?: number | undefined;
 }
 
+export interface OutboxChange {
+  put: readonly SavedPush[];
+  drop: readonly SavedPush[];
+}
+
 /** One tab's hold on the pushes of one account in one workflow. */
 export interface Outbox {
   /** The pushes, in order, of one client whose tab is gone; from now on they are this tab's and nobody else gets them. */
   claim(): Promise<SavedPush[]>;
-  put(push: SavedPush): Promise<void>;
-  drop(clientId: string, clientSeq: number): Promise<void>;
+  /** All of it or nothing: a push that is numbered afresh must not be found under both numbers, it would be made twice. */
+  write(change: OutboxChange): Promise<void>;
   /** This tab is done: what is left may be claimed by another. */
   release(): Promise<void>;
 }
@@ -27,6 +32,11 @@ export class Keeper {
   isDurable = true;
   private seen: readonly Pending[] = [];
   private kept = new Map<string, SavedPush>();
+  /**
+   * Until it resolves, pushes stand on disk under numbers they do not have any more: sent under the new ones now, they
+   * would be made a second time if the tab died.
+   */
+  renumbering: Promise<void> | null = null;
   private tail: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -37,26 +47,34 @@ export class Keeper {
   async claim(): Promise<SavedPush[]> {
     let saved: SavedPush[] = [];
     await this.then(async () => (saved = await this.outbox.claim()));
-    for (const push of saved) this.kept.set(keyOf(push), push);
     return saved;
   }
 
-  keep(clientId: string, epoch: string | null, pending: readonly Pending[]): void {
+  /** These were claimed and are pending from now on. Not before: what is kept and not pending is taken for answered. */
+  adopt(saved: readonly SavedPush[]): void {
+    for (const push of saved) this.kept.set(keyOf(push), push);
+  }
+
+  keep(epoch: string | null, pending: readonly Pending[]): void {
     if (pending === this.seen) return;
     this.seen = pending;
     const wanted = new Map(
-      pending.map(({ clientSeq, ops, undoOf }) => {
+      pending.map(({ clientId, clientSeq, ops, undoOf }) => {
         const push = { clientId, clientSeq, epoch, ops, undoOf };
         return [keyOf(push), push];
       }),
     );
     const before = this.kept;
     this.kept = wanted;
-    for (const [key, push] of wanted) if (!before.has(key)) void this.then(() => this.outbox.put(push));
-    // Dropped last: a crash in between leaves a push twice, which the server sees through, and never not at all.
-    for (const [key, { clientId: id, clientSeq }] of before) {
-      if (!wanted.has(key)) void this.then(() => this.outbox.drop(id, clientSeq));
-    }
+    const put = [...wanted].flatMap(([key, push]) => (before.has(key) ? [] : push));
+    const drop = [...before].flatMap(([key, push]) => (wanted.has(key) ? [] : push));
+    if (put.length === 0 && drop.length === 0) return;
+    const written = this.then(() => this.outbox.write({ put, drop }));
+    if (put.length === 0 || drop.length === 0) return;
+    const renumbering = written.then(() => {
+      if (this.renumbering === renumbering) this.renumbering = null;
+    });
+    this.renumbering = renumbering;
   }
 
   /** Leaves everything that is still waiting to the next tab. */
@@ -82,7 +100,7 @@ function keyOf({ clientId, clientSeq }: SavedPush): string {
 
 /** What all tabs of a browser share, in memory. */
 export class MemoryShelf {
-  readonly pushes: SavedPush[] = [];
+  pushes: readonly SavedPush[] = [];
   private readonly owners = new Map<string, Outbox>();
 
   outbox(): Outbox {
@@ -93,14 +111,10 @@ export class MemoryShelf {
         const theirs = this.pushes.filter(({ clientId }) => clientId === orphan);
         return Promise.resolve(theirs.toSorted((a, b) => a.clientSeq - b.clientSeq));
       },
-      put: (push) => {
-        this.owners.set(push.clientId, outbox);
-        this.pushes.push(push);
-        return Promise.resolve();
-      },
-      drop: (clientId, clientSeq) => {
-        const at = this.pushes.findIndex((push) => push.clientId === clientId && push.clientSeq === clientSeq);
-        if (at >= 0) this.pushes.splice(at, 1);
+      write: ({ put, drop }) => {
+        for (const { clientId } of put) this.owners.set(clientId, outbox);
+        const gone = new Set([...put, ...drop].map(keyOf));
+        this.pushes = [...this.pushes.filter((push) => !gone.has(keyOf(push))), ...put];
         return Promise.resolve();
       },
       release: () => {

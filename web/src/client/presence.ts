@@ -14,6 +14,19 @@ export function mergePeers(peers: Peers, changed: Record<string, PresencePatch> 
   return Object.fromEntries(Object.entries(next).filter(([session]) => !left.includes(session)));
 }
 
+/**
+ * What `user` was holding of these nodes it has put down: its commit is here before the frame that says so, and until then
+ * an old place would be believed to be a new one.
+ */
+export function endDrags(peers: Peers, userId: string, moved: readonly string[]): Peers {
+  const ended = Object.entries(peers).flatMap(([session, { user, drag }]): [string, PresencePatch][] => {
+    if (user?.id !== userId || drag === undefined || !moved.some((id) => id in drag)) return [];
+    const left = Object.entries(drag).filter(([id]) => !moved.includes(id));
+    return [[session, { drag: left.length > 0 ? Object.fromEntries(left) : null }]];
+  });
+  return mergePeers(peers, Object.fromEntries(ended));
+}
+
 const SEND_EVERY_MS = 33; // one server tick; what comes in between is merged
 
 /** Collects what this tab shows of itself, sends the newest value of each key once a tick, and can say it all again. */
@@ -32,6 +45,13 @@ export class PresenceSender {
     const wait = Math.max(0, this.lastSentAt + SEND_EVERY_MS - Date.now());
     if (wait === 0) this.flush();
     else this.timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** Sends what is waiting before anything else goes out: after a push it would come too late to be true. */
+  hurry(): void {
+    if (this.timer === null) return;
+    clearTimeout(this.timer);
+    this.flush();
   }
 
   /** After a reconnect the server knows nothing of this session. */

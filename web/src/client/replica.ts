@@ -7,6 +7,8 @@ import type { SavedPush } from "./outbox";
 import type { GraphDocument, Op, PushError, Result, Resume, SnapshotPart, Transaction, Welcome, WorkflowFields } from "./types";
 
 export interface Pending {
+  /** Whose number it is: this tab's, or that of a closed tab whose work it finishes. */
+  clientId: string;
   clientSeq: number;
   ops: Op[];
   /** How the ops look from here, when only the server knows what they amount to. */
@@ -15,16 +17,19 @@ export interface Pending {
   undoOf?: number | undefined;
   /** Known to be stored at this seq, though the transaction itself has not reached us yet. */
   storedAt?: number;
-  settle: (result: Result) => void;
+  settle: Answered;
 }
 
-/** What the connection has to do after a message: go on, ask for a fresh copy, or say hello under a new client id. */
-export type Verdict = "ok" | "resync" | "renew";
+/** What the connection has to do after a message: go on, push again, ask for a fresh copy, or say hello under a new client id. */
+export type Verdict = "ok" | "resend" | "resync" | "renew";
 
-export type Answered = (result: Result) => void;
+/** `hasTransaction`: false when the push is known to have changed nothing; its seq is then that of somebody else's. */
+export type Answered = (result: Result, hasTransaction: boolean) => void;
 
 export class Replica {
+  /** Who this tab says it is: itself, or the closed tab whose pushes it is finishing. */
   clientId: string;
+  private ownId: string;
   confirmed: GraphDocument = EMPTY_DOCUMENT;
   view: GraphDocument = EMPTY_DOCUMENT;
   pending: readonly Pending[] = [];
@@ -42,7 +47,7 @@ export class Replica {
     private readonly newClientId: () => string,
     private readonly heed: (ops: readonly Op[]) => void = () => undefined,
   ) {
-    this.clientId = newClientId();
+    this.clientId = this.ownId = newClientId();
   }
 
   /** True while a fresh copy is on its way, so that live messages cannot be applied. */
@@ -56,36 +61,55 @@ export class Replica {
 
   /** Shows the ops at once; `settle` is called with the server's answer. */
   push(ops: Op[], settle: Answered, more: Pick<Pending, "shown" | "undoOf"> = {}): Pending {
-    const pending = { clientSeq: this.nextClientSeq++, ops, settle, ...more };
+    const pending = { clientId: this.ownId, clientSeq: this.nextClientSeq++, ops, settle, ...more };
     this.pending = [...this.pending, pending];
     this.refresh();
     return pending;
   }
 
   /**
-   * Goes on where a closed tab stopped, under its id and numbers: what the server has had already it answers as it did
-   * then. Only for a replica that has sent nothing of its own yet.
+   * Finishes what a closed tab began, under its id and numbers: what the server has had already it answers as it did
+   * then. What is made here meanwhile waits under an id of its own, because nobody knows which numbers the closed tab
+   * had used besides. Only for a replica that waits for no answer.
    */
   adopt(clientId: string, saved: readonly SavedPush[], settle: Answered): void {
     const own = this.pending;
-    this.startOver(clientId);
+    if (own.length === 0) this.startOver(this.newClientId());
+    this.epoch = null;
+    this.clientId = clientId;
+    this.ackedClientSeq = 0;
     this.adoptedEpoch = saved.at(-1)?.epoch ?? null;
-    const first = saved.map(({ clientSeq, ops, undoOf }) => ({ clientSeq, ops, undoOf, settle }));
-    this.nextClientSeq = (first.at(-1)?.clientSeq ?? 0) + 1;
-    this.pending = [...first, ...this.renumbered(own)];
+    const theirs = saved.map(({ clientSeq, ops, undoOf }) => ({ clientId, clientSeq, ops, undoOf, settle }));
+    this.pending = [...theirs, ...own];
     this.refresh();
+  }
+
+  /** Whether a closed tab's pushes are all answered, so that this tab can be itself again. */
+  get hasFinished(): boolean {
+    return this.clientId !== this.ownId && this.pending.every(({ clientId }) => clientId === this.ownId);
+  }
+
+  beItself(): void {
+    this.clientId = this.ownId;
+    this.ackedClientSeq = 0;
   }
 
   /** What has to be sent again after a welcome, in order. */
   unsent(): Pending[] {
-    return this.pending.filter((pending) => pending.storedAt === undefined);
+    return this.pending.filter((pending) => pending.storedAt === undefined && pending.clientId === this.clientId);
   }
 
   welcome(message: Welcome): Verdict {
     const known = this.epoch ?? this.adoptedEpoch;
     const isNewEpoch = known !== null && message.epoch !== known;
     for (const result of message.results ?? []) this.acknowledge(result);
-    if (isNewEpoch) return "renew";
+    if (isNewEpoch) {
+      // What the new history has of ours was stored before it parted from the old one, though nobody told us.
+      for (const pending of this.unsent()) {
+        if (pending.clientSeq <= message.lastClientSeq) this.drop(pending, committed(pending, message.seq));
+      }
+      return "renew";
+    }
     this.stale = false;
     const { epoch, seq, name, viewport } = message;
     this.arriving = message.mode === "snapshot" ? { epoch, seq, workflow: { name, viewport }, parts: [] } : null;
@@ -131,11 +155,13 @@ export class Replica {
 
   result(result: Result): Verdict {
     const code = result.error?.code;
-    if (code === "CLIENT_SEQ_REUSED" || code === "SEQ_GAP") return "renew";
+    if (code === "CLIENT_SEQ_REUSED") return "renew";
+    if (code === "SEQ_GAP") return this.goBack(result.lastClientSeq ?? null);
     const pending = this.acknowledge(result);
     if (pending === undefined || this.isBehind) return "ok";
     if (result.seq > this.seq + 1) return this.lost();
-    if (result.seq === this.seq + 1) {
+    const hasTransaction = result.seq > this.seq;
+    if (hasTransaction) {
       const after = apply(this.confirmed, result.ops ?? pending.ops);
       // A push without effect is answered with the head, which may belong to a transaction still on its way.
       if (after !== this.confirmed || result.outcome === "rebase") {
@@ -143,7 +169,7 @@ export class Replica {
         this.seq = result.seq;
       }
     }
-    this.drop(pending, result);
+    this.drop(pending, result, hasTransaction);
     this.refresh();
     return "ok";
   }
@@ -166,8 +192,22 @@ export class Replica {
     this.renew();
   }
 
+  /** The server has not had some number below ours: what waits is numbered from there on. */
+  private goBack(last: number | null): Verdict {
+    const waiting = this.unsent();
+    const first = waiting[0];
+    if (last === null || first === undefined) return "renew";
+    if (first.clientSeq > last + 1) {
+      const down = first.clientSeq - last - 1;
+      const isWaiting = new Set(waiting);
+      this.pending = this.pending.map((each) => (isWaiting.has(each) ? { ...each, clientSeq: each.clientSeq - down } : each));
+      if (this.clientId === this.ownId) this.nextClientSeq -= down;
+    }
+    return "resend"; // what comes twice has one answer
+  }
+
   private startOver(clientId: string): void {
-    this.clientId = clientId;
+    this.clientId = this.ownId = clientId;
     this.epoch = null;
     this.adoptedEpoch = null;
     this.arriving = null;
@@ -178,7 +218,7 @@ export class Replica {
   }
 
   private renumbered(list: readonly Pending[]): Pending[] {
-    return list.map((pending) => ({ ...pending, clientSeq: this.nextClientSeq++ }));
+    return list.map((pending) => ({ ...pending, clientId: this.ownId, clientSeq: this.nextClientSeq++ }));
   }
 
   private lost(): Verdict {
@@ -190,7 +230,7 @@ export class Replica {
   /** Notes the answer; a rejected push is rolled back here, a stored one waits for its place in the order. */
   private acknowledge(result: Result): Pending | undefined {
     this.ackedClientSeq = Math.max(this.ackedClientSeq, result.clientSeq);
-    const pending = this.pending.find((each) => each.clientSeq === result.clientSeq);
+    const pending = this.numbered(result.clientSeq);
     if (pending === undefined) return undefined;
     if (result.outcome === "reject") {
       this.drop(pending, result);
@@ -202,13 +242,17 @@ export class Replica {
     return stored;
   }
 
-  private drop(pending: Pending, result: Result): void {
+  private numbered(clientSeq: number | null | undefined): Pending | undefined {
+    return this.pending.find((each) => each.clientSeq === clientSeq && each.clientId === this.clientId);
+  }
+
+  private drop(pending: Pending, result: Result, hasTransaction = result.outcome !== "reject"): void {
     this.pending = this.pending.filter((each) => each !== pending);
-    pending.settle(result);
+    pending.settle(result, hasTransaction);
   }
 
   private dropOwn(transaction: Transaction): void {
-    const own = this.pending.find((each) => each.clientSeq === transaction.by.clientSeq);
+    const own = this.numbered(transaction.by.clientSeq);
     if (own !== undefined) this.drop(own, committed(own, transaction.seq));
   }
 

@@ -5,9 +5,9 @@
 import { Connection, type CloseAction, type SocketLike } from "./connection";
 import { newId } from "./id";
 import { Keeper, type Outbox, type SavedPush } from "./outbox";
-import { mergePeers, PresenceSender, type Peers } from "./presence";
+import { endDrags, mergePeers, PresenceSender, type Peers } from "./presence";
 import { History, type Step, type Turn } from "./undo";
-import { Replica, type Pending, type Verdict } from "./replica";
+import { Replica, type Answered, type Pending, type Verdict } from "./replica";
 import type {
   Frame,
   GraphDocument,
@@ -18,6 +18,7 @@ import type {
   Role,
   Run,
   ServerMessage,
+  Transaction,
   Welcome,
 } from "./types";
 
@@ -55,6 +56,12 @@ export interface RoomOptions {
 
 const REPLACED = 4010;
 const KEPT: PushError = { code: "ROOM_CLOSED", detail: "The canvas was closed. The change waits here until it is opened again." };
+const READ_ONLY: Result = {
+  clientSeq: 0,
+  seq: 0,
+  outcome: "reject",
+  error: { code: "FORBIDDEN", detail: "You can look at this canvas, but not change it." },
+};
 const CLOSED: PushError = { code: "ROOM_CLOSED", detail: "The canvas was closed before the change was saved." };
 
 export class Room {
@@ -67,6 +74,8 @@ export class Room {
   private readonly keeper: Keeper | null;
   /** What closed tabs left behind and this one has taken over, until it has nothing of its own on the way. */
   private orphaned: SavedPush[] = [];
+  private looking: Promise<void> | null = null;
+  private awaited: Promise<void> | null = null;
   private visits = 0;
   private isJoined = false;
   private sessionId: string | null = null;
@@ -128,6 +137,7 @@ export class Room {
     this.isJoined = false;
     this.visits++;
     this.orphaned = [];
+    this.looking = null;
     this.connection.stop();
     this.presence.stop();
     this.keeper?.release();
@@ -142,16 +152,25 @@ export class Room {
 
   /** Applies the ops here at once and answers with the server's verdict, which may take a reconnect to come. */
   push(ops: Op[]): Promise<Result> {
+    if (this.state.role === "viewer") return this.refuse();
     return this.commit(ops, this.history.record(this.replica.view, ops));
   }
 
   /** Takes back this tab's latest step, as far as nobody has written over it; undefined when there is none. */
   undo(): Promise<Result> | undefined {
+    if (this.state.role === "viewer") return this.refuse();
     return this.turn(this.history.undo(this.replica.view));
   }
 
   redo(): Promise<Result> | undefined {
+    if (this.state.role === "viewer") return this.refuse();
     return this.turn(this.history.redo(this.replica.view));
+  }
+
+  /** A viewer's edit is not worth the way to the server, but never vanishes without a word. */
+  private refuse(): Promise<Result> {
+    this.answered(READ_ONLY);
+    return Promise.resolve(READ_ONLY);
   }
 
   private turn(turn: Turn | null): Promise<Result> | undefined {
@@ -162,13 +181,13 @@ export class Room {
 
   private commit(ops: Op[], step: Step | null, turn?: Turn): Promise<Result> {
     const answer = new Promise<Result>((resolve) => {
-      const settle = (result: Result): void => {
-        if (step !== null) this.history.settle(step, result);
+      const settle: Answered = (result, hasTransaction) => {
+        if (step !== null) this.history.settle(step, result, hasTransaction);
         this.answered(result);
         resolve(result);
       };
       const pending = this.replica.push(ops, settle, turn && { shown: turn.shown, undoOf: turn.undoOf });
-      if (this.state.connection === "live" && !this.replica.isBehind) this.sendPush(pending);
+      if (pending.clientId === this.replica.clientId && this.maySend) this.sendPush(pending);
     });
     this.publish();
     return answer;
@@ -188,7 +207,16 @@ export class Room {
     this.presence.set(patch);
   }
 
-  private async lookForOrphans(): Promise<void> {
+  /** One look at a time: what a second one does not find would make us forget what the first one has. */
+  private lookForOrphans(): Promise<void> {
+    const looking = this.looking ?? this.findOrphans().finally(() => {
+      if (this.looking === looking) this.looking = null;
+    });
+    this.looking = looking;
+    return looking;
+  }
+
+  private async findOrphans(): Promise<void> {
     const visit = this.visits;
     const found = (await this.keeper?.claim()) ?? [];
     if (visit === this.visits) this.orphaned = found;
@@ -199,7 +227,9 @@ export class Room {
     const saved = this.orphaned;
     const clientId = saved[0]?.clientId;
     this.orphaned = [];
-    if (clientId !== undefined) this.replica.adopt(clientId, saved, this.answered);
+    if (clientId === undefined) return;
+    this.keeper?.adopt(saved);
+    this.replica.adopt(clientId, saved, this.answered);
   }
 
   private hello(): void {
@@ -208,8 +238,24 @@ export class Room {
   }
 
   private sendPush(pending: Pending): void {
+    this.presence.hurry();
     const undoOf = pending.undoOf === undefined ? {} : { undoOf: pending.undoOf };
     this.connection.send({ type: "push", clientSeq: pending.clientSeq, ops: pending.ops, ...undoOf });
+  }
+
+  private resend(): void {
+    if (!this.maySend) return; // all of it goes out when the document is whole and the disk knows the numbers
+    for (const pending of this.replica.unsent()) this.sendPush(pending);
+  }
+
+  private get maySend(): boolean {
+    if (this.state.connection !== "live" || this.replica.isBehind) return false;
+    const renumbering = this.keeper?.renumbering ?? null;
+    if (renumbering !== null && renumbering !== this.awaited) {
+      this.awaited = renumbering;
+      void renumbering.then(() => this.resend());
+    }
+    return renumbering === null;
   }
 
   private receive(message: ServerMessage): void {
@@ -220,13 +266,13 @@ export class Room {
         if (this.replica.snapshotPart(message)) this.onCurrent();
         return this.publish();
       case "ops":
-        return this.heed(this.replica.transactions(message.transactions));
+        return this.onOps(message.transactions);
       case "result":
         return this.heed(this.replica.result(message));
       case "frame":
         return this.onFrame(message);
       case "role":
-        return this.publish({ role: message.role });
+        return this.onRole(message.role);
       case "pong":
         return this.onPong(message.seq);
       case "notice":
@@ -244,15 +290,37 @@ export class Room {
     }
     const peers = mergePeers({}, message.presence, [message.sessionId]);
     const runs = Object.fromEntries((message.runs ?? []).map((run) => [run.nodeId, run]));
-    this.publish({ role: message.role, peers, runs });
+    this.publish({ peers, runs });
+    this.onRole(message.role);
     if (message.mode === "resume") this.onCurrent();
+  }
+
+  private onOps(transactions: readonly Transaction[]): void {
+    const peers = transactions.reduce((current, { by, ops }) => {
+      const moved = ops.flatMap((op) => (op.op === "update" && op.set && "/position" in op.set ? op.id : []));
+      return moved.length > 0 ? endDrags(current, by.userId, moved) : current;
+    }, this.state.peers);
+    this.state = { ...this.state, peers };
+    this.heed(this.replica.transactions(transactions));
+  }
+
+  private onRole(role: Role): void {
+    const before = this.state.role;
+    this.publish({ role });
+    const mayEdit = role !== "viewer";
+    if (before === null || mayEdit === (before !== "viewer")) return;
+    this.options.onNotice?.(
+      "ROLE_CHANGED",
+      mayEdit ? "You can change this canvas now." : "You can only look at this canvas now. What you were moving went back.",
+    );
   }
 
   /** The document is whole and the stream is attached: only now is the room live. */
   private onCurrent(): void {
     this.publish({ connection: "live", closeCode: null, isLoaded: true });
     this.pongSeq = 0;
-    for (const pending of this.replica.unsent()) this.sendPush(pending);
+    if (this.replica.hasFinished) return this.heed("ok"); // it was all answered while the connection was away
+    this.resend();
     this.presence.repeat();
     if (this.keeper !== null && this.orphaned.length === 0) void this.lookForOrphans().then(() => this.publish());
   }
@@ -287,16 +355,24 @@ export class Room {
 
   private heed(verdict: Verdict): void {
     if (verdict === "resync") this.connection.send({ type: "resync" });
+    if (verdict === "resend") {
+      this.publish();
+      this.resend();
+    }
     if (verdict === "renew") {
       this.replica.renew();
       this.reconnect();
     }
     this.publish();
+    if (this.replica.hasFinished && this.state.connection === "live") {
+      this.replica.beItself();
+      this.reconnect();
+    }
   }
 
   private publish(change: Partial<RoomState> = {}): void {
-    const { clientId, epoch, view, pending } = this.replica;
-    if (this.isJoined) this.keeper?.keep(clientId, epoch, pending);
+    const { epoch, view, pending } = this.replica;
+    if (this.isJoined) this.keeper?.keep(epoch, pending);
     const { canUndo, canRedo } = this.history;
     const isDurable = this.keeper?.isDurable ?? false;
     this.state = { ...this.state, ...change, document: view, pendingCount: pending.length, isDurable, canUndo, canRedo };

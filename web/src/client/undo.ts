@@ -84,10 +84,10 @@ export class History {
   }
 
   /** The server's answer to one of the step's pushes. */
-  settle(step: Step, result: Result): void {
+  settle(step: Step, result: Result, hasTransaction = true): void {
     step.waiting--;
     if (result.outcome === "reject") return this.forget(step);
-    step.seq = result.seq;
+    if (hasTransaction && result.seq > 0) step.seq = result.seq; // else it is the number of somebody else's
     if (result.ops) amend(step, result.ops);
   }
 

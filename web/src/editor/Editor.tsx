@@ -1,12 +1,13 @@
 import { ReactFlowProvider } from "@xyflow/react";
 import { useCallback, useEffect, useState } from "react";
 import { EaselError, type PushError } from "../client";
-import { CanvasContext, useEasel } from "../react";
+import { CanvasContext, useEasel, type Easel } from "../react";
 import { http, useMe } from "../session";
 import { SignIn } from "../SignIn";
 import { Loading } from "../ui/Loading";
 import { say } from "../ui/toasts";
 import { Closed } from "./Closed";
+import { closingOf } from "./closing";
 import { Stage } from "./Stage";
 import { TopBar } from "./TopBar";
 import { WorkflowIdContext } from "./workflowId";
@@ -33,7 +34,7 @@ export function Editor({ workflowId }: { workflowId: string }) {
 
   if (connection === "signed-out" || refusal?.status === 401) return <SignIn />;
   if (refusal !== null && HIDDEN.has(refusal.status)) return <Closed code={DELETED} />;
-  if (connection === "stopped") return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
+  if (connection === "stopped" && !staysInView(easel)) return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
   return (
     <WorkflowIdContext value={workflowId}>
       <CanvasContext value={easel.canvas}>
@@ -46,6 +47,10 @@ export function Editor({ workflowId }: { workflowId: string }) {
       </CanvasContext>
     </WorkflowIdContext>
   );
+}
+
+function staysInView({ isLoaded, closeCode }: Easel): boolean {
+  return isLoaded && closingOf(closeCode)?.staysInView === true;
 }
 
 /** A socket that is refused at the door gives no reason, so the reason is asked for over HTTP. */

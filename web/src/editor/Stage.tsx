@@ -12,9 +12,10 @@ import { useMemo, useState, type MouseEvent, type PointerEvent } from "react";
 import type { XY } from "../client";
 import { readPicture } from "../nodes/picture";
 import { nodeTypesFor } from "../nodes/registry";
-import { useMayEdit, type useEasel } from "../react";
+import { useMayEdit, type Easel } from "../react";
 import { Cursors } from "./Cursors";
 import { EmptyCanvas } from "./EmptyCanvas";
+import { FARTHEST, isLarge, sketched } from "./large";
 import { Lightbox } from "./Lightbox";
 import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
@@ -41,7 +42,7 @@ function minimapColor(node: Node): string {
 
 const PICTURE_HEIGHT = 280;
 
-export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
+export function Stage({ easel }: { easel: Easel }) {
   const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
   const mayEdit = useMayEdit();
   const flow = useReactFlow();
@@ -63,7 +64,9 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
     const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
     addAt({ x: window.innerWidth / 2 + jitter, y: window.innerHeight / 2 - room + jitter });
   };
-  const fit = (): void => void flow.fitView(FIT);
+  const large = isLarge(nodes);
+  const minZoom = large ? FARTHEST.large : FARTHEST.usual;
+  const fit = (): void => void flow.fitView({ ...FIT, minZoom });
   const onDoubleClick = (event: MouseEvent): void => {
     const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
     if (mayEdit && isPane) addAt({ x: event.clientX, y: event.clientY });
@@ -84,7 +87,8 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
   return (
     <>
       <ReactFlow
-        nodes={nodes}
+        nodes={large ? sketched(nodes, edges) : nodes}
+        onlyRenderVisibleElements={large}
         edges={edges}
         nodeTypes={nodeTypes}
         onNodesChange={onNodesChange}
@@ -103,10 +107,10 @@ export function Stage({ easel }: { easel: ReturnType<typeof useEasel> }) {
         selectionMode={SelectionMode.Partial}
         panOnScroll
         zoomOnDoubleClick={false}
-        minZoom={0.05}
+        minZoom={minZoom}
         maxZoom={3}
         fitView={hadNodes}
-        fitViewOptions={FIT}
+        fitViewOptions={{ ...FIT, minZoom }}
         colorMode="system"
         defaultEdgeOptions={EDGE_OPTIONS}
         aria-label="Canvas"

@@ -3,6 +3,7 @@ import { memo } from "react";
 import { NodeFrame } from "./NodeFrame";
 import { readPicture } from "./picture";
 import { PictureView } from "./PictureView";
+import { sameCard } from "./sameCard";
 
 const SHOWN_FIELDS = 4;
 const TITLES = ["label", "title", "name"];
@@ -28,7 +29,7 @@ export const GenericNode = memo(function GenericNode({ id, type, data, selected 
       )}
     </NodeFrame>
   );
-});
+}, sameCard);
 
 function isPlain(value: unknown): boolean {
   return (typeof value === "string" && value !== "") || typeof value === "number" || typeof value === "boolean";

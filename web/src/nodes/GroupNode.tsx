@@ -2,6 +2,7 @@ import { NodeResizer, type Node, type NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { useMayEdit } from "../react";
 import { Ports } from "./Ports";
+import { sameCard } from "./sameCard";
 
 export const GroupNode = memo(function GroupNode({ id, data, selected }: NodeProps<Node>) {
   const mayEdit = useMayEdit();
@@ -13,4 +14,4 @@ export const GroupNode = memo(function GroupNode({ id, data, selected }: NodePro
       <Ports nodeId={id} />
     </section>
   );
-});
+}, sameCard);

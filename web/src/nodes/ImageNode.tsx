@@ -12,6 +12,7 @@ import { RunFailure } from "./RunFailure";
 import { RunProgress } from "./RunProgress";
 import { useImageRun } from "./useImageRun";
 import { usePromptDraft } from "./usePromptDraft";
+import { sameCard } from "./sameCard";
 
 function toneOf({ status }: Picture): "live" | "good" | "bad" | undefined {
   if (isLive(status)) return "live";
@@ -58,4 +59,4 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
       )}
     </NodeFrame>
   );
-});
+}, sameCard);

@@ -41,7 +41,7 @@ it("keeps measured and selected over a change by another, and leaves the other n
 });
 
 describe("a drag", () => {
-  it("is presence while it lasts and one push at its end", () => {
+  it("is presence while it lasts and one push at its end", async () => {
     drag("a", 10, true);
     drag("a", 20, true);
     vi.advanceTimersByTime(40);
@@ -53,8 +53,48 @@ describe("a drag", () => {
     expect(server.heard("push")).toMatchObject([
       { ops: [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 30, y: 0 } }, parentId: null }] },
     ]);
-    vi.advanceTimersByTime(40);
+    await vi.advanceTimersByTimeAsync(40);
+    expect(server.heard("presence").at(-1)?.set).toEqual({ drag: { a: { x: 30, y: 0 } } }); // else it jumps back for the others
+    server.result({ clientSeq: 1, seq: 11, outcome: "commit" });
+    await vi.advanceTimersByTimeAsync(40);
     expect(server.heard("presence").at(-1)?.set).toEqual({ drag: null });
+  });
+
+  it("ends when the right to edit is taken away, and leaves nothing behind", () => {
+    drag("a", 10, true);
+    server.socket.say({ type: "role", role: "viewer" });
+    expect(shown("a")).toMatchObject({ position: { x: 0 }, dragging: false });
+    drag("a", 20, true);
+    drag("a", 30, false);
+    expect(shown("a")?.position.x).toBe(0);
+    vi.advanceTimersByTime(400);
+    expect(server.heard("push")).toEqual([]);
+    expect(server.heard("presence").at(-1)?.set).toEqual({ drag: null });
+  });
+
+  it("of another moves on screen and does not jump, however few frames come", () => {
+    const theirs = (x: number): void => server.socket.say({ type: "frame", presence: { s2: { drag: { a: { x, y: 0 } } } } });
+    const seen: number[] = [];
+    for (const x of [90, 180, 270]) {
+      theirs(x);
+      for (let frame = 0; frame < 4; frame++) {
+        vi.advanceTimersByTime(16);
+        seen.push(Math.round(shown("a")?.position.x ?? -1));
+      }
+    }
+    const steps = seen.map((x, at) => x - (seen[at - 1] ?? 0));
+    expect(seen.at(-1)).toBe(270);
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+    expect(Math.max(...steps)).toBeLessThan(45);
+  });
+
+  it("tells its last place before it is pushed, and nothing of it after", () => {
+    drag("a", 10, true);
+    drag("a", 20, true);
+    drag("a", 30, false);
+    vi.advanceTimersByTime(40);
+    const [, ...said] = server.socket.heard.map((message) => (message.type === "presence" ? message.set.drag?.a?.x : message.type));
+    expect(said).toEqual([10, 30, "push"]);
   });
 
   it("of several nodes is one push", () => {
@@ -79,6 +119,7 @@ describe("a drag", () => {
 
   it("of another shows on this screen until it ends", () => {
     server.socket.say({ type: "frame", presence: { s2: { drag: { a: { x: 70, y: 0 } } } } });
+    vi.advanceTimersByTime(70);
     expect(shown("a")?.position.x).toBe(70);
     server.ops(11, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 80, y: 0 } } }]);
     server.socket.say({ type: "frame", presence: { s2: { drag: null } } });
@@ -265,11 +306,23 @@ describe("two people who drag the same node", () => {
     server.result({ clientSeq: 1, seq: 12, outcome: "commit" });
     await Promise.resolve();
     await Promise.resolve();
+    vi.advanceTimersByTime(70);
     expect(at()).toBe(720); // they are still holding it
     theirs(null);
     expect(at()).toBe(30);
     server.ops(13, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 725, y: 0 } } }]);
     expect(at()).toBe(725);
+  });
+
+  it("do not take each other's old place for a new one when both let go at once", async () => {
+    const user = { id: "u2", name: "Mara", color: "#f00" };
+    server.socket.say({ type: "frame", presence: { s2: { user, drag: { a: { x: 700, y: 0 } } } } });
+    drag("a", 10, true);
+    drag("a", 30, false);
+    server.ops(11, [{ op: "update", kind: "node", id: "a", set: { "/position": { x: 700, y: 0 } } }]);
+    server.result({ clientSeq: 1, seq: 12, outcome: "commit" });
+    await vi.advanceTimersByTimeAsync(30); // the frame that ends their drag is still on its way
+    expect(at()).toBe(30);
   });
 
   it("never see a place twice on the way", () => {

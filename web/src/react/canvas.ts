@@ -17,6 +17,7 @@ import { isSame, newId, type NodeRecord, type Op, type Result, type Room, type R
 import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
 import { difference } from "./difference";
 import { Gesture, type Held } from "./gesture";
+import { Glide } from "./glide";
 import { dragsOf, keptOf, mergeEdges, mergeNodes, type Sources } from "./merge";
 
 export interface CanvasState extends Shown {
@@ -39,6 +40,7 @@ export class Canvas {
     () => this.showDrag(),
     (held) => this.commitGesture(held),
   );
+  private readonly glide = new Glide(() => this.sync());
   /** Nodes that this screen has moved, and how many of those pushes are not answered yet. */
   private readonly unanswered = new Map<string, number>();
   private batch: Batch | null = null;
@@ -128,7 +130,8 @@ export class Canvas {
   }
 
   private get mayEdit(): boolean {
-    return this.room.getState().role !== "viewer";
+    const { role, connection } = this.room.getState();
+    return role !== "viewer" && connection !== "stopped";
   }
 
   /** A viewer's React Flow reports measured sizes and selections like everybody's; the rest is not a viewer's to change. */
@@ -149,8 +152,15 @@ export class Canvas {
     if (batch === null) return;
     this.batch = null;
     const ops = opsBetween(batch, this.store.getState(), batch.touched, this.room.getState().document);
-    if (ops.length > 0) void this.room.push(ops);
-    else this.sync();
+    if (ops.length > 0 && this.mayEdit) return void this.room.push(ops);
+    if (!this.mayEdit) this.forget(batch.touched.nodes, batch.touched.edges);
+    this.sync();
+  }
+
+  /** From now on the document alone says how these look. */
+  private forget(nodes: Iterable<string>, edges: Iterable<string> = []): void {
+    for (const id of nodes) this.nodeSources.delete(id);
+    for (const id of edges) this.edgeSources.delete(id);
   }
 
   /** Everything that is done but not pushed yet. */
@@ -166,12 +176,30 @@ export class Canvas {
 
   private sync(): void {
     this.flush(); // what is about to be pushed is on screen already; without the push it would vanish from there
+    if (!this.mayEdit && this.gesture.isHolding) this.letGo();
     const room = this.room.getState();
     const state = this.store.getState();
-    const drags = dragsOf(room.peers, this.unanswered); // ours is newer than what they are holding, until we know better
+    const drags = this.glided(dragsOf(room.peers, this.unanswered)); // ours is newer than theirs, until we know better
     const nodes = mergeNodes(room.document.nodes, state.nodes, this.nodeSources, drags, this.gesture.held);
     const edges = mergeEdges(room.document.edges, state.edges, this.edgeSources);
     this.store.setState({ nodes, edges, room });
+  }
+
+  private glided(drags: Record<string, XY>): Record<string, XY> {
+    const theirs = Object.fromEntries(Object.entries(drags).filter(([id]) => !this.gesture.held.places.has(id)));
+    const shown = (id: string): XY | undefined => this.store.getState().nodes.find((node) => node.id === id)?.position;
+    return this.glide.follow(theirs, shown);
+  }
+
+  /** The right to edit was taken away in the middle of a gesture: what it held goes back to where everyone sees it. */
+  private letGo(): void {
+    const { places, sizes } = this.gesture.cancel();
+    this.forget([...places, ...sizes]);
+    const isHeld = (node: Node): boolean => places.has(node.id) || sizes.has(node.id);
+    this.store.setState(({ nodes }) => ({
+      nodes: nodes.map((node) => (isHeld(node) ? { ...node, dragging: false, resizing: false } : node)),
+    }));
+    this.room.setPresence({ drag: null });
   }
 
   private showSelection(): void {
@@ -181,27 +209,32 @@ export class Canvas {
     this.room.setPresence({ selection: selection.length > 0 ? selection : null });
   }
 
-  private showDrag(): void {
+  private showDrag({ places }: Held = this.gesture.held): void {
     const drag: Record<string, XY> = {};
-    for (const node of this.store.getState().nodes) if (this.gesture.held.places.has(node.id)) drag[node.id] = node.position;
-    this.room.setPresence({ drag });
+    for (const node of this.store.getState().nodes) if (places.has(node.id)) drag[node.id] = node.position;
+    if (places.size > 0) this.room.setPresence({ drag });
   }
 
   private commitGesture(held: Held): void {
     this.flush();
+    this.showDrag(held); // the last place that is told is the one that is pushed
     const records = new Map(this.room.getState().document.nodes.map((record) => [record.id, record]));
     const ops = this.store.getState().nodes.flatMap((node) => {
       const record = held.places.has(node.id) || held.sizes.has(node.id) ? records.get(node.id) : undefined;
       if (record === undefined || !Number.isFinite(node.position.x + node.position.y)) return [];
       return difference("node", record, { ...record, ...keptOf(node, held) }, node.id) ?? [];
     });
-    for (const id of [...held.places, ...held.sizes]) this.nodeSources.delete(id); // from now on the document says where they are
-    if (ops.length > 0) void this.whileUnanswered(ops, () => this.room.push(ops));
-    else this.sync();
-    this.room.setPresence({ drag: null });
+    this.forget([...held.places, ...held.sizes]);
+    if (ops.length > 0) return void this.untilAnswered(ops, () => this.room.push(ops));
+    this.endDrag();
+    this.sync();
   }
 
-  private async whileUnanswered(ops: readonly UpdateOp[], push: () => Promise<Result>): Promise<void> {
+  private endDrag(): void {
+    if (!this.gesture.isHolding) this.room.setPresence({ drag: null });
+  }
+
+  private async untilAnswered(ops: readonly UpdateOp[], push: () => Promise<Result>): Promise<void> {
     const ids = ops.map((op) => op.id);
     for (const id of ids) this.unanswered.set(id, (this.unanswered.get(id) ?? 0) + 1);
     await push();
@@ -210,6 +243,7 @@ export class Canvas {
       if (left > 0) this.unanswered.set(id, left);
       else this.unanswered.delete(id);
     }
+    this.endDrag(); // not before: the others would see everything jump back until the commit reaches them
     this.sync();
   }
 }

@@ -20,5 +20,5 @@ export function useRun(nodeId: string): Run | undefined {
 }
 
 export function useMayEdit(): boolean {
-  return useCanvasState((state) => state.room.role === "owner" || state.room.role === "editor");
+  return useCanvasState(({ room }) => (room.role === "owner" || room.role === "editor") && room.connection !== "stopped");
 }

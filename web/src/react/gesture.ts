@@ -42,18 +42,27 @@ export class Gesture {
     else this.moved();
   }
 
+  /** Lets go of everything without a commit; what it held is answered. */
+  cancel(): Held {
+    this.cancelRest();
+    this.isActive = false;
+    const held = { places: new Set(this.places), sizes: new Set(this.sizes) };
+    this.places.clear();
+    this.sizes.clear();
+    return held;
+  }
+
+  get isHolding(): boolean {
+    return this.places.size + this.sizes.size > 0;
+  }
+
   /** Ends the rest after a nudge at once; a hand that is still holding goes on. */
   settle(): void {
     if (this.rest !== null) this.end();
   }
 
   private end(): void {
-    this.cancelRest();
-    this.isActive = false;
-    const held = { places: new Set(this.places), sizes: new Set(this.sizes) };
-    this.places.clear();
-    this.sizes.clear();
-    this.ended(held);
+    this.ended(this.cancel());
   }
 
   private cancelRest(): void {

@@ -1,3 +1,3 @@
 export { Canvas, type CanvasState } from "./canvas";
 export { CanvasContext, useCanvas, useCanvasState, useMayEdit, useRun } from "./context";
-export { useEasel, type EaselOptions } from "./useEasel";
+export { useEasel, type Easel, type EaselOptions } from "./useEasel";

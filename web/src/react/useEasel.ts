@@ -1,6 +1,7 @@
+import type { Connection, Edge, Node, OnEdgesChange, OnNodesChange } from "@xyflow/react";
 import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
-import { openOutbox, Room, roomUrl, type PushError } from "../client";
+import { openOutbox, Room, roomUrl, type PushError, type RoomState } from "../client";
 import { Canvas } from "./canvas";
 
 export interface EaselOptions {
@@ -12,11 +13,32 @@ export interface EaselOptions {
   onNotice?: (code: string, detail: string) => void;
 }
 
+type SetList<T> = (next: T[] | ((shown: T[]) => T[])) => void;
+
+export interface Easel<NodeType extends Node = Node, EdgeType extends Edge = Edge> extends RoomState {
+  canvas: Canvas;
+  nodes: NodeType[];
+  edges: EdgeType[];
+  setNodes: SetList<NodeType>;
+  setEdges: SetList<EdgeType>;
+  onNodesChange: OnNodesChange<NodeType>;
+  onEdgesChange: OnEdgesChange<EdgeType>;
+  onConnect: (connection: Connection) => void;
+  onReconnect: (edge: EdgeType, connection: Connection) => void;
+  onDelete: (gone: { nodes: NodeType[]; edges: EdgeType[] }) => void;
+  undo: () => void;
+  redo: () => void;
+}
+
 /**
  * Joins a workflow for as long as the component lives, and stands in for `useNodesState` and `useEdgesState`: give the
- * handlers to `<ReactFlow>` as they are.
+ * handlers to `<ReactFlow>` as they are. The types of nodes and edges are taken at your word, as React Flow takes them:
+ * a document can hold what another program has put there.
  */
-export function useEasel(workflowId: string, { baseUrl, accountId, onReject, onNotice }: EaselOptions = {}) {
+export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = Edge>(
+  workflowId: string,
+  { baseUrl, accountId, onReject, onNotice }: EaselOptions = {},
+): Easel<NodeType, EdgeType> {
   const canvas = useMemo(() => {
     const url = roomUrl(workflowId, baseUrl ?? window.location.href);
     const outbox = accountId === undefined ? undefined : openOutbox({ workflowId, accountId });
@@ -45,5 +67,6 @@ export function useEasel(workflowId: string, { baseUrl, accountId, onReject, onN
   const { nodes, edges, room } = useStore(canvas.store);
   const { setNodes, setEdges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete, undo, redo } = canvas;
   const handlers = { onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete };
-  return { canvas, nodes, edges, setNodes, setEdges, ...handlers, undo, redo, ...room };
+  const easel = { canvas, nodes, edges, setNodes, setEdges, ...handlers, undo, redo, ...room };
+  return easel as unknown as Easel<NodeType, EdgeType>;
 }
