@@ -1,8 +1,8 @@
 """`easel serve`: the HTTP and WebSocket server."""
 
 import asyncio
-import gc
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator

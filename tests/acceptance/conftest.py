@@ -120,7 +120,7 @@ CHROMIUM = [  # nothing but the page may use the network
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, no other test of its process can run an event loop
 def browser() -> Iterator[Browser]:
     path = os.environ.get("EASEL_TEST_BROWSER") or None
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to sandbox for root
