@@ -25,6 +25,7 @@ from canvas.errors import EaselError
 EXTENSION = "easel.socket"
 MAX_PLAIN_BYTES = 1 << 16  # of a frame; what is longer comes in pieces, which uvicorn puts together
 MASKED, CONTROL = 0x80, 0x08
+TURN_MESSAGES = 64  # that one socket is heard in a row, at most some 2 ms: then all others have their turn
 
 
 class _Nowhere(asyncio.Queue[Any]):
@@ -130,6 +131,8 @@ class Connection(WebSocketsSansIOProtocol):
         """How much of a frame that has begun is still to come, for uvicorn."""
         self._waiting: asyncio.Task[None] | None = None
         """Nothing is read before it is done."""
+        self._is_resting = False
+        """It has had its turn, and goes on by itself in the next one."""
 
     # From the door to the room
 
@@ -199,7 +202,9 @@ class Connection(WebSocketsSansIOProtocol):
 
     def _read(self) -> None:
         data, at = self._unread, 0
-        while at < len(data) and self._waiting is None and (found := extent(data, at)) is not None:
+        for _ in range(TURN_MESSAGES):
+            if at >= len(data) or self._waiting is not None or (found := extent(data, at)) is None:
+                break
             mask_at, end = found
             if not self._is_plain(data[at], data[at + 1], end - at):
                 at = self._pass(data, at, end)
@@ -208,6 +213,10 @@ class Connection(WebSocketsSansIOProtocol):
                 at = end
             else:
                 break
+        else:
+            self._is_resting = True
+            self.transport.pause_reading()
+            self.loop.call_soon(self._go_on)
         self._unread = data[at:] if at else data
 
     def _is_plain(self, first: int, second: int, size: int) -> bool:
@@ -262,10 +271,11 @@ class Connection(WebSocketsSansIOProtocol):
         self._go_on()
 
     def _go_on(self) -> None:
+        self._is_resting = False
         while self._early and self._waiting is None and self._seat is not None:
             self._heed(self._seat.hear, self._early.pop())
         self._read()
-        if self._waiting is None and not self.transport.is_closing():
+        if self._waiting is None and not self._is_resting and not self.transport.is_closing():
             self.transport.resume_reading()
 
     # Writing

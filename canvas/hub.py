@@ -180,7 +180,7 @@ class Hub:
         match message:
             case protocol.Push():
                 opened.enqueue(opened.room.push(session_id, message), size)
-                return opened.have_space() if opened.is_full else None
+                return opened.waiting.space_for(session_id)
             case Ping():
                 opened.sockets[session_id].send(protocol.pong_message(message.t, opened.room.seq))
             case Resync() if opened.sockets[session_id].is_slow:  # or whole documents would pile up

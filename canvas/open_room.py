@@ -7,8 +7,8 @@ go together in the next one (group commit without waiting for a clock).
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -16,16 +16,15 @@ import structlog
 from canvas import protocol
 from canvas.errors import EaselError, Invalid, NotFound, Unavailable
 from canvas.protocol import Result, Transaction
-from canvas.push import Batch, Push
+from canvas.push import Batch, Ledger, Past, Push
 from canvas.relay.port import OpsHint, Relay
 from canvas.room import Answer, Close, Effect, Room, Send
 from canvas.store.port import CanvasStore, Head, Lock
+from canvas.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
-MAX_BATCH = 200  # pushes in one commit: some 25 ms, for which everybody else waits
-MAX_BATCH_BYTES = 1 << 20
-MAX_WAITING_BYTES = 16 << 20  # of pushes that wait for a commit: past it, those who push are not read
+BREATH = 25  # pushes that are applied in a row, some 2 ms: then whoever else waits has a turn
 RETRY_S = 0.25  # between commits while PostgreSQL is away
 
 
@@ -79,12 +78,7 @@ class OpenRoom:
         self._relay = relay
         self._tasks = tasks
         self._has_news = has_news
-        self._pending: list[Push] = []
-        self._waiting_bytes = 0
-        self._has_space = asyncio.Event()
-        self._has_space.set()
-        self._suspects: set[Push] = set()
-        """Pushes of a batch that failed for one of them: each goes alone."""
+        self.waiting = Waiting()
         self._unsure: set[Push] = set()
         """Pushes whose commit failed: it may have happened all the same."""
         self._answers: dict[Push, asyncio.Future[Result]] = {}
@@ -162,8 +156,9 @@ class OpenRoom:
         """Some of the log may be what this room itself has committed: its authors hear their results, and no echo."""
         async with self._store.lock(self.room.workflow_id) as lock:
             self.check_epoch(lock.head.epoch)
-            ledger = await lock.ledger(self._pending)
-            await self._advance_under(lock, self._pending, self.room.answered(self._pending, ledger))
+            waiting = list(self.waiting)
+            ledger = await lock.ledger(waiting)
+            self.waiting.remove(await self._advance_under(lock, self.room.answered(waiting, ledger)))
 
     def check_epoch(self, epoch: str) -> None:
         """Raises Unavailable when the log is another one than this room's."""
@@ -210,29 +205,16 @@ class OpenRoom:
 
     def enqueue(self, push: Push, size_bytes: int = 0) -> None:
         push.size_bytes = size_bytes
-        self._pending.append(push)
-        self._weigh(self._waiting_bytes + size_bytes)
+        self.waiting.add(push)
         if self._committer is None or self._committer.done():
-            self._committer = self._tasks.spawn(self._commit_pending())
+            self._committer = self._tasks.spawn(self._commit_waiting())
 
-    @property
-    def is_full(self) -> bool:
-        return self._waiting_bytes > MAX_WAITING_BYTES
-
-    async def have_space(self) -> None:
-        """Returns when another push may be read: who floods waits for what it has sent."""
-        await self._has_space.wait()
-
-    def _weigh(self, waiting_bytes: int) -> None:
-        self._waiting_bytes = waiting_bytes
-        (self._has_space.clear if self.is_full else self._has_space.set)()
-
-    async def _commit_pending(self) -> None:
-        while self._pending:
+    async def _commit_waiting(self) -> None:
+        while self.waiting:
             pushes: list[Push] = []
             try:
                 async with self.lock:
-                    pushes = self._take()  # now, not before: whoever held the lock may have answered some
+                    pushes = self.waiting.take()  # now, not before: whoever held the lock may have answered some
                     await self._commit(pushes)
             except NotFound as error:
                 self.end(protocol.DELETED, "This workflow was deleted.")
@@ -243,7 +225,7 @@ class OpenRoom:
                 log.warning("room.commit_failed", workflow=self.room.workflow_id, code=error.code)
                 self._fail(pushes, error)
                 again = [push for push in pushes if push.session_id in self.sockets]
-                self._pending[:0] = again
+                self.waiting.put_back(again)
                 self._unsure.update(again)
                 await asyncio.sleep(RETRY_S)
             except Invalid as error:  # the database refuses what the rules let pass
@@ -252,19 +234,10 @@ class OpenRoom:
                 log.exception("room.commit_broke", workflow=self.room.workflow_id)
                 self._isolate(pushes, EaselError("Easel made a mistake with this change. It has been logged."))
             else:
-                self._suspects.difference_update(pushes)
-                self._unsure.intersection_update(self._pending)
-            self._weigh(sum(push.size_bytes for push in self._pending))
-        self._suspects.clear()
+                self.waiting.settle(pushes)
+                if self._unsure:
+                    self._unsure.intersection_update(self.waiting)
         self._unsure.clear()
-
-    def _take(self) -> list[Push]:
-        """What goes into the next commit: one of each session in turn, so that nobody waits for another's flood."""
-        is_suspect = bool(self._pending) and self._pending[0] in self._suspects
-        taken = self._pending[:1] if is_suspect else in_turn(self._pending)
-        chosen = set(taken)
-        self._pending = [push for push in self._pending if push not in chosen]
-        return taken
 
     def _isolate(self, pushes: list[Push], error: EaselError) -> None:
         """Find whose fault it was, so that the others do not pay for it: alone, a push that fails is refused."""
@@ -276,8 +249,7 @@ class OpenRoom:
             return
         if len(pushes) == 1:
             pushes[0].refused = error
-        self._suspects.update(pushes)
-        self._pending[:0] = pushes
+        self.waiting.isolate(pushes)
 
     async def _commit(self, pushes: list[Push]) -> None:
         if not pushes:
@@ -294,8 +266,9 @@ class OpenRoom:
             async with self._store.lock(room.workflow_id) as lock:
                 self.check_epoch(lock.head.epoch)
                 ledger = await lock.ledger(pushes)
-                await self._advance_under(lock, pushes, room.answered(pushes, ledger))
-                batch = room.prepare(pushes, ledger, await lock.past(pushes), lock.head.at)
+                done = await self._advance_under(lock, room.answered(pushes, ledger))
+                pushes[:] = [push for push in pushes if push not in done]
+                batch = await self._prepare(pushes, ledger, await lock.past(pushes), lock.head.at)
                 if not batch.is_empty:
                     await lock.write(batch)
         except BaseException:
@@ -303,32 +276,24 @@ class OpenRoom:
             raise
         return batch
 
-    async def _advance_under(self, lock: Lock, pushes: list[Push], answered: list[tuple[Push, Result]]) -> None:
-        if lock.head.seq > self.room.seq:
-            self._advance(await lock.since(self.room.seq), answered)
-            done = {push for push, _ in answered}
-            pushes[:] = [push for push in pushes if push not in done]
+    async def _prepare(self, pushes: list[Push], ledger: Ledger, past: Past, at: datetime) -> Batch:
+        batch = Batch(self.room.seq)
+        for number, push in enumerate(pushes, 1):
+            self.room.decide(batch, push, ledger, past, at)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        self.room.prepared(batch)
+        return batch
+
+    async def _advance_under(self, lock: Lock, answered: list[tuple[Push, Result]]) -> set[Push]:
+        """Take in what others have committed; answers the pushes of ours that turned out to be among it."""
+        if lock.head.seq <= self.room.seq:
+            return set()
+        self._advance(await lock.since(self.room.seq), answered)
+        return {push for push, _ in answered}
 
     def _fail(self, pushes: Iterable[Push], error: EaselError) -> None:
         for push in pushes:
             answer = self._answers.pop(push, None)
             if answer is not None and not answer.done():
                 answer.set_exception(error)
-
-
-def in_turn(waiting: list[Push]) -> list[Push]:
-    """Up to MAX_BATCH and MAX_BATCH_BYTES of them, one at least; each session's own in their order."""
-    queues: dict[object, deque[Push]] = {}
-    for push in waiting:
-        queues.setdefault(push.session_id or push, deque()).append(push)
-    taken: list[Push] = []
-    size_bytes = 0
-    while queues and len(taken) < MAX_BATCH:
-        for key, queue in tuple(queues.items()):
-            if taken and (len(taken) == MAX_BATCH or size_bytes + queue[0].size_bytes > MAX_BATCH_BYTES):
-                return taken
-            size_bytes += queue[0].size_bytes
-            taken.append(queue.popleft())
-            if not queue:
-                del queues[key]
-    return taken

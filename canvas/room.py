@@ -211,13 +211,20 @@ class Room:
         """Apply what may be applied and say what has to be written. `committed` or `abandon` must follow."""
         batch = Batch(self.seq)
         for push in pushes:
-            result = self._answer_from(ledger, push)
-            if result is None:
-                result = self._apply(batch, push, past, at)
-                self._remember(batch, ledger, push, result)
-            batch.decisions.append((push, result))
-        batch.touched = self.graph.touched()
+            self.decide(batch, push, ledger, past, at)
+        self.prepared(batch)
         return batch
+
+    def decide(self, batch: Batch, push: Push, ledger: Ledger, past: Past, at: datetime) -> None:
+        """One push of a batch. `prepared`, or `abandon`, must follow the last one."""
+        result = self._answer_from(ledger, push)
+        if result is None:
+            result = self._apply(batch, push, past, at)
+            self._remember(batch, ledger, push, result)
+        batch.decisions.append((push, result))
+
+    def prepared(self, batch: Batch) -> None:
+        batch.touched = self.graph.touched()
 
     def _answer_from(self, ledger: Ledger, push: Push) -> Result | None:
         """What a number that is not the client's next one is answered."""

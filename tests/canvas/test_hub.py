@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from canvas import open_room
+from canvas import open_room, waiting
 from canvas.errors import NotFound, Unavailable
 from canvas.hub import Hub
 from canvas.ops import Add, Remove, Restore, Update
@@ -206,13 +206,19 @@ async def test_what_the_database_refuses_is_refused_alone(world: World, monkeypa
 
 async def test_who_floods_waits_for_what_it_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """PU12"""
-    monkeypatch.setattr(open_room, "MAX_WAITING_BYTES", 0)
-    hub = world.hub()
-    ada = await world.client(hub).join()
+    _, ada, bob = await two(world)
+    monkeypatch.setattr(waiting, "MAX_WAITING_BYTES", 3 * waiting.PUSH_BYTES // 2)
+    world.store.is_away = True
 
     await ada.push(1, adding("a"))
+    flood = asyncio.create_task(ada.push(2, adding("b")))
+    await bob.push(1, adding("c"))  # nobody else waits for it
+    await asyncio.sleep(0)
+    assert not flood.done()
 
-    assert [result["seq"] for result in ada.of("result")] == [1]
+    world.store.is_away = False
+    await flood
+    await ada.until(lambda message: message["type"] == "result" and message["clientSeq"] == 2)
 
 
 async def test_coming_in_while_the_database_is_away_says_so_and_leaves_nothing(world: World) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import quantiles
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from canvas.client import Edited, Listening
 from canvas.ops import Add, Update
-from canvas.protocol import ABUSE, TOO_SLOW
 from tests.app.running import ADMIN_TOKEN
 from tests.chaos.people import Person, come_in
 from tests.chaos.site import Site, at_a_site
@@ -24,7 +24,7 @@ GOOD = 4
 EVERY_S = 0.05
 MOST_RSS_GROWTH = 160 << 20  # one queue of 8 MiB, 16 MiB of pushes that wait, the document, and what Python keeps of it
 ANSWERED_S = 5.0
-BIG = "x" * (48 << 10)
+BIG_BYTES = 48 << 10
 
 
 def test_who_never_reads_and_who_floods_harm_nobody_else() -> None:
@@ -35,7 +35,7 @@ def test_who_never_reads_and_who_floods_harm_nobody_else() -> None:
         async with at_work(site, workflow_id) as people, silent_reader(site, workflow_id) as silent:
             watching = people[0].canvas
             before = site.servers[0].resident_bytes()
-            flood = asyncio.create_task(flooding(site, workflow_id, 1_000, BIG))
+            flood = asyncio.create_task(flooding(site, workflow_id, 1_000, BIG_BYTES))
             for number in range(40):
                 async with asyncio.timeout(ANSWERED_S):
                     await asyncio.gather(*(pushes(person, number) for person in people))
@@ -64,7 +64,7 @@ def test_neighbours_of_a_flood_are_served_as_before() -> None:
             await measured(people, 3)  # warm
             before = await measured(people, 20)
             async with silent_reader(site, crowd):
-                flood = asyncio.create_task(flooding(site, crowd, None, "x"))
+                flood = asyncio.create_task(flooding(site, crowd, 0, 1))
                 during = await measured(people, 20)
                 flood.cancel()
                 await asyncio.wait({flood})
@@ -143,23 +143,18 @@ async def silent_reader(site: Site, workflow_id: str) -> AsyncIterator[str]:
         socket.transport.abort()
 
 
-async def flooding(site: Site, workflow_id: str, count: int | None, text: str) -> None:
-    """Pushes without waiting for an answer, until all are sent, or the server has had enough."""
-    async with joined(site, workflow_id, "flood") as (socket, _):
-        reading = asyncio.create_task(read_on(socket))
-        try:
-            for number in itertools.count(1) if count is None else range(1, count + 1):
-                record = {"id": f"f{number % 50}", "position": {"x": number, "y": 0}, "data": {"text": text}}
-                remove = {"op": "remove", "kind": "node", "ids": [record["id"]]}
-                add = {"op": "add", "kind": "node", "record": record}
-                await socket.send(json.dumps({"type": "push", "clientSeq": number, "ops": [remove, add]}))
-        except ConnectionClosed as closed:
-            if closed.rcvd is None or closed.rcvd.code not in {ABUSE, TOO_SLOW}:
-                raise
-        finally:
-            reading.cancel()
-
-
-async def read_on(socket: ClientConnection) -> None:
-    async for _ in socket:
-        pass
+async def flooding(site: Site, workflow_id: str, count: int, size: int) -> None:
+    """An invited editor who pushes without waiting; `count` 0: until cancelled. See `tests.chaos.flood`."""
+    async with site.http() as client:
+        invited = await client.post(f"/api/workflows/{workflow_id}/invites", json={"role": "editor", "name": "Flo"})
+    async with httpx.AsyncClient() as browser:
+        signed_in = await browser.get(invited.json()["url"])
+    url = f"{site.urls()[0].replace('http', 'ws')}/ws/workflows/{workflow_id}"
+    told = (url, signed_in.cookies["easel_session"], str(count), str(size))
+    flood = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.chaos.flood", *told)
+    try:
+        assert await flood.wait() == 0
+    finally:
+        if flood.returncode is None:
+            flood.kill()
+            await flood.wait()

@@ -150,7 +150,7 @@ def _check_server(world: World, server: Server, document: Document) -> None:
             world.wrong(f"{server.name} is at {room.epoch}, {room.seq}, the log at {document.head} (RM3)")
         elif not state(room.graph) == folded == state(document.graph):
             world.wrong(f"{server.name}, the log and the stored rows are not one document (GR5)")
-        if opened._pending or opened._answers or opened._suspects or room.graph.mark() or opened._waiting_bytes:
+        if opened.waiting or opened.waiting._suspects or opened._answers or room.graph.mark():
             world.wrong(f"{server.name} has something left over")
         for session in room.sessions.values():
             if session.role != world.roles.get(session.account_id):

@@ -171,8 +171,9 @@ def lost_hints_are_never_made_good(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def what_comes_under_the_lock_is_not_told(patch: pytest.MonkeyPatch) -> None:
-    async def advance_under(opened: OpenRoom, lock: Lock, *_: Any) -> None:
+    async def advance_under(opened: OpenRoom, lock: Lock, answered: list[tuple[Push, Result]]) -> set[Push]:
         opened.room.advance(await lock.since(opened.room.seq))
+        return {push for push, _ in answered}
 
     patch.setattr(OpenRoom, "_advance_under", advance_under)
 
