@@ -13,6 +13,7 @@ import msgspec
 from app.settings import Settings, SettingsError, masked, read_settings, sources
 
 if TYPE_CHECKING:
+    from app.compose import Services
     from app.embedded.datadir import State
 
 T = TypeVar("T")
@@ -182,6 +183,46 @@ def set_account(name: str, new_name: str | None, color: str | None) -> None:
     click.echo(f"{changed.id}  {changed.role:6}  {changed.name}  {changed.color}")
 
 
+@cli.group()
+def runs() -> None:
+    """Runs that need somebody."""
+
+
+@runs.command("list")
+@click.option("--dead", is_flag=True, required=True, help="Those that failed although trying again might help.")
+@click.option("--limit", default=50, show_default=True)
+def list_runs(dead: bool, limit: int) -> None:  # noqa: ARG001 - said, so that a later list without it means all
+    """List dead runs, newest first."""
+    for run in _with_services(lambda services: services.runs.dead(limit)):
+        reason = f"{run.error.code}  charged: {run.error.charged}" if run.error else ""
+        click.echo(f"{run.job_id}  {run.provider:10}  {run.started_at:%Y-%m-%d %H:%M}  {reason}")
+
+
+@runs.command("replay")
+@click.argument("run_id", required=False)
+@click.option("--all", "every", is_flag=True, help="Every dead run.")
+def replay_runs(run_id: str | None, every: bool) -> None:
+    """Start a dead run once more, as a new one. One that may have been charged may be charged again."""
+    from app.replay import replay
+
+    if (run_id is None) is not every:
+        raise click.UsageError("Name a run, or give --all.")
+    for old, new in _with_services(lambda services: replay(services.runs, run_id)):
+        click.echo(f"{old} runs again as {new}.")
+
+
+@runs.command("resume-key")
+@click.argument("provider")
+def resume_key(provider: str) -> None:
+    """Use a provider's key again that the provider had refused."""
+
+    async def resume(services: "Services") -> None:
+        await services.gate.resume(services.registry.get(provider).credential)
+
+    _with_services(resume)
+    click.echo(f"The key of {provider} is in use again.")
+
+
 @cli.command()
 def seed() -> None:
     """Make a demo workflow in the owner's account. A second time changes nothing."""
@@ -313,6 +354,22 @@ def _reaching(url: str) -> Iterator[None]:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         shown, reason = masked("EASEL_DATABASE_URL", url), str(error).split("\n")[0] or type(error).__name__
         raise SettingsError(f"PostgreSQL cannot be used at {shown} ({reason}).") from error
+
+
+def _with_services(work: "Callable[[Services], Awaitable[T]]") -> T:
+    """With everything that a server has, and the databases of the `easel up` that runs on this data folder."""
+    from app.compose import open_services
+
+    found = _prepared()
+    state = _state(found)
+    redis_url = found.redis_url or (state.redis_url if state else None)
+    settings = msgspec.structs.replace(found, database_url=_database_url(found), redis_url=redis_url)
+
+    async def opened() -> T:
+        async with open_services(settings) as services:
+            return await work(services)
+
+    return asyncio.run(opened())
 
 
 def _with_database(work: Callable[[Any], Awaitable[T]]) -> T:

@@ -12,28 +12,37 @@ from redis.asyncio import Redis
 from app.auth.accounts import Accounts
 from app.auth.callers import Callers
 from app.migrate import check_schema
+from app.providers import registry_of, report_senders
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.epochs import renew_if_moved
 from canvas.store.postgres import Connection, Pool, PostgresStore
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
+from jobs.downloads import Downloads
 from jobs.events import Events
+from jobs.gate.redis import RedisGate
 from jobs.images.decode import Limits
 from jobs.images.sandbox import PictureWorkers
+from jobs.keeper import Keeper
 from jobs.objects.store import Objects, open_objects
 from jobs.originals import Originals
-from jobs.providers.local import LocalProvider
+from jobs.patience import Patience
+from jobs.providers.http import open_http
 from jobs.providers.registry import Registry
 from jobs.queue import ArqDoorbell
 from jobs.run import PictureUrl
 from jobs.runs import Runs
+from jobs.sources import Sources
 from jobs.store.bells import BellStore
+from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
 from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
+from jobs.webhooks.inbox import Inbox
+from jobs.webhooks.reception import Reception
 
 POOL_SIZE = 16  # of PostgreSQL's usual 100 connections; a transaction here lasts a few milliseconds
 CONNECT_TIMEOUT_S = 10
@@ -62,6 +71,11 @@ class Services(NamedTuple):
     runs: Runs
     events: Events
     renders: RenderStore
+    gate: RedisGate
+    keeper: Keeper
+    sources: Sources
+    costs: CostStore
+    webhooks: Reception
 
 
 @asynccontextmanager
@@ -74,10 +88,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         pictures = await stack.enter_async_context(PictureWorkers(os.cpu_count() or 1, _limits(settings)))
         picture_url = PictureUrl(settings.cdn_url or "")
         previews = RedisPreviews(redis)
-        registry = Registry([LocalProvider(pictures, pace_s=settings.local_pace_seconds)])
-        run_store = RunStore(database, relay, picture_url)
+        gate = RedisGate(redis)
+        http = await stack.enter_async_context(open_http())
+        downloads = Downloads(private_hosts=settings.allow_private_hosts)
+        registry = registry_of(settings, pictures, http)
+        run_store = RunStore(database, relay, settings.budget_usd_per_day)
+        renders = RenderStore(database, picture_url)
         bells = BellStore(database, ArqDoorbell(redis))
         objects = open_storage(settings)
+        keeper = Keeper(pictures, objects, downloads, patience_of(settings))
+        sources = Sources(renders, keeper, pictures, own_addresses(settings))
         yield Services(
             settings=settings,
             database=database,
@@ -96,9 +116,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             registry=registry,
             run_store=run_store,
             bells=bells,
-            runs=Runs(run_store, bells, registry, picture_url),
+            runs=Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings)),
             events=Events(PostgresEvents(database), relay),
-            renders=RenderStore(database, picture_url),
+            renders=renders,
+            gate=gate,
+            keeper=keeper,
+            sources=sources,
+            costs=CostStore(database),
+            webhooks=Reception(Inbox(database, relay), report_senders(settings, http)),
         )
 
 
@@ -147,6 +172,26 @@ def open_storage(settings: Settings) -> Objects:
             f"Pictures cannot be kept at {shown} ({error.strerror}): "
             "set EASEL_DATA_DIR or EASEL_STORAGE_URL to a folder of your own."
         ) from error
+
+
+def patience_of(settings: Settings) -> Patience:
+    return Patience(
+        calls=settings.call_attempts,
+        steps=settings.step_attempts,
+        first_s=settings.retry_seconds,
+        rate_limit_s=settings.rate_limit_seconds,
+        deadline_s=settings.run_deadline_seconds,
+    )
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """Where a run's `webhookUrl` may lead."""
+    return frozenset(host.lower() for host in settings.webhook_hosts)
+
+
+def own_addresses(settings: Settings) -> tuple[str, ...]:
+    """What our own pictures' URLs may begin with."""
+    return tuple(url for url in (settings.public_url, settings.base_url, settings.cdn_url) if url)
 
 
 def database_url(settings: Settings) -> str:

@@ -35,7 +35,9 @@ from app.routes.page import page_routes
 from app.routes.rooms import room
 from app.routes.runs import ProvidersController, RendersController, RunsController, WorkflowEventsController
 from app.routes.schema import schema_routes
+from app.routes.usage import UsageController
 from app.routes.versions import VersionsController
+from app.routes.webhooks import WebhooksController
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
 from app.stopping import Stopping
@@ -58,6 +60,8 @@ API: list[ControllerRouterHandler] = [
     RunsController,
     ProvidersController,
     RendersController,
+    UsageController,
+    WebhooksController,
     ObjectsController,
     HealthController,
 ]

@@ -14,7 +14,8 @@ from dotenv import dotenv_values
 
 PREFIX = "EASEL_"
 MIN_ADMIN_TOKEN_CHARACTERS = 24
-_UNPREFIXED = {"log_level": "LOG_LEVEL"}
+# The names that providers' own documents use, so that a key which is already in the environment works here.
+_PROVIDERS = re.compile(r"(openai|google|stability|replicate|fal|midjourney|comfyui|generic|webhook)_(?!hosts)")
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD")
 
 
@@ -37,6 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_token: str | None = None
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    allow_private_hosts: tuple[str, ...] = ()
+    """`host:port` that may be fetched from although it is private."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Other public names of this Easel that a run's `webhookUrl` may use."""
     objects_public: bool = True
     max_upload_bytes: int = 50 << 20
     max_pixels: int = 64_000_000
@@ -47,8 +52,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a worker that fell silent keeps its run before another may take it over."""
     hello_seconds: float = 5.0
     """How long a new WebSocket may stay silent before it is closed."""
+    call_attempts: int = 3
+    """How often an order is sent, all in all, when its provider has surely not accepted it."""
+    step_attempts: int = 5
+    """How often a download or a write to the picture store is tried."""
+    retry_seconds: float = 5.0
+    """The pause before the second try; each following one is twice as long, up to a minute."""
+    rate_limit_seconds: int = 900
+    """How long providers may ask one run to wait, altogether, before it fails."""
+    run_deadline_seconds: int = 1800
+    """How long one order may take at its provider."""
+    budget_usd_per_day: float | None = None
+    """What one account may spend on pictures in a day (UTC); empty: as much as it likes."""
     local_pace_seconds: float = 1.5
     """How long the built-in provider takes its time over a picture, so that people can watch it being drawn."""
+    openai_api_key: str = ""
+    openai_base_url: str = "https://api.openai.com/v1"
+    openai_webhook_secret: str = ""
+    """Webhook secrets may be several, comma separated: all are believed while they rotate."""
+    google_api_key: str = ""
+    google_base_url: str = "https://generativelanguage.googleapis.com/v1beta"
+    google_webhook_secret: str = ""
+    stability_api_key: str = ""
+    stability_base_url: str = "https://api.stability.ai"
+    replicate_api_token: str = ""
+    replicate_base_url: str = "https://api.replicate.com/v1"
+    replicate_webhook_secret: str = ""
+    fal_key: str = ""
+    fal_queue_url: str = "https://queue.fal.run"
+    midjourney_proxy_url: str = ""
+    midjourney_proxy_secret: str = ""
+    comfyui_url: str = ""
+    generic_provider_url: str = ""
+    webhook_secret: str = ""
+    """What orders to the generic provider, and its reports, are signed with."""
     env: Literal["development", "production"] = "development"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -92,6 +129,18 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         raise SettingsError("EASEL_PORT must be from 0 to 65535.")
     if settings.worker_concurrency < 1 or settings.lease_seconds < 1:
         raise SettingsError("EASEL_WORKER_CONCURRENCY and EASEL_LEASE_SECONDS must be at least 1.")
+    if settings.call_attempts < 1 or settings.step_attempts < 1 or settings.run_deadline_seconds < 1:
+        raise SettingsError(
+            "EASEL_CALL_ATTEMPTS, EASEL_STEP_ATTEMPTS and EASEL_RUN_DEADLINE_SECONDS must be at least 1."
+        )
+    if (
+        not settings.retry_seconds >= 0
+        or settings.rate_limit_seconds < 0
+        or not (settings.budget_usd_per_day or 0) >= 0
+    ):
+        raise SettingsError(
+            "EASEL_RETRY_SECONDS, EASEL_RATE_LIMIT_SECONDS and EASEL_BUDGET_USD_PER_DAY must be at least 0."
+        )
     if settings.max_upload_bytes < 1 or settings.max_pixels < 1:
         raise SettingsError("EASEL_MAX_UPLOAD_BYTES and EASEL_MAX_PIXELS must be at least 1.")
     if settings.retention_days < 1:
@@ -130,7 +179,8 @@ def sources(
 
 
 def name_of(field: str) -> str:
-    return _UNPREFIXED.get(field, PREFIX + field.upper())
+    is_shared = field == "log_level" or _PROVIDERS.match(field)
+    return field.upper() if is_shared else PREFIX + field.upper()
 
 
 def masked(name: str, value: str) -> str:
@@ -146,7 +196,7 @@ def masked(name: str, value: str) -> str:
 
 
 def _listed(field: str, value: str) -> Any:
-    if field in {"allowed_origins", "trusted_proxies"}:
+    if field in {"allowed_origins", "trusted_proxies", "allow_private_hosts", "webhook_hosts"}:
         return [part.strip() for part in value.split(",") if part.strip()]
     if field == "objects_public":
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(value.lower(), value)

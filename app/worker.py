@@ -6,13 +6,20 @@ import socket
 
 import structlog
 
-from app.compose import open_services
+from app.compose import open_services, patience_of
+from app.providers import reporters
 from app.settings import Settings
 from app.sweeper import keep_retiring, keep_versioning
 from canvas.ids import new_id
+from jobs.calls import Calls
+from jobs.cancels import Cancels
 from jobs.queue import answer_bells
-from jobs.reconciler import keep_reconciling, keep_ringing
+from jobs.reconciler import keep_reconciling, keep_ringing, keep_telling
 from jobs.runner import Runner
+from jobs.store.calls import CallStore
+from jobs.store.claims import Claims
+from jobs.webhooks.addresses import Addresses
+from jobs.webhooks.inbox import keep_sorting
 
 log = structlog.get_logger(__name__)
 
@@ -25,20 +32,28 @@ async def work(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with open_services(settings) as services:
         name = f"{socket.gethostname()}:{new_id('worker')}"
+        patience = patience_of(settings)
+        call_store = CallStore(services.database, services.relay, settings.budget_usd_per_day)
+        addresses = Addresses(settings.public_url, settings.base_url, reporters(settings))
         runner = Runner(
-            services.run_store,
+            Claims(services.database, services.relay, services.picture_url),
             services.relay,
             registry=services.registry,
-            pictures=services.pictures,
-            objects=services.objects,
+            calls=Calls(call_store, services.relay, services.gate, services.keeper, addresses, patience),
+            keeper=services.keeper,
+            sources=services.sources,
             previews=services.previews,
             worker=name,
             lease_s=settings.lease_seconds,
+            patience=patience,
         )
+        cancels = Cancels(call_store, services.registry, patience.deadline_s)
         log.info("worker.ready", worker=name, concurrency=settings.worker_concurrency)
         async with asyncio.TaskGroup() as loops:
             keepers = [loops.create_task(keep_ringing(services.bells))]
             keepers.append(loops.create_task(keep_reconciling(services.bells)))
+            keepers.append(loops.create_task(keep_telling(cancels)))
+            keepers.append(loops.create_task(keep_sorting(services.webhooks.inbox)))
             keepers.append(loops.create_task(keep_versioning(services.versions, settings.retention_days)))
             keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)

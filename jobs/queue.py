@@ -34,7 +34,8 @@ RECONNECT_S = 0.5
 # Deadlines are the runner's. Passing this one cancels the worker's patience, never the run (see `_Answering.answer`).
 JOB_TIMEOUT_S = 24 * 3600
 
-Carry = Callable[[str], Awaitable[None]]
+Carry = Callable[[str], Awaitable[bool]]
+"""Carry the run whose turn it is; whether there was one. A bell says that something waits: it may be another's turn."""
 
 
 class ArqDoorbell:
@@ -96,6 +97,7 @@ class _Answering:
         self._places = asyncio.Semaphore(concurrency)
         self._carrying: set[asyncio.Task[None]] = set()
         self._is_away = False
+        self._is_ending = False
 
     async def poll_until(self, stop: asyncio.Task[Any]) -> None:
         """Answer bells until `stop` is done or Redis is away."""
@@ -129,6 +131,7 @@ class _Answering:
         _retrieve(task)
 
     async def end(self, grace_s: float) -> None:
+        self._is_ending = True
         if self._carrying:
             await asyncio.wait(self._carrying, timeout=grace_s)
         left = list(self._carrying)
@@ -138,7 +141,8 @@ class _Answering:
 
     async def _carry_in_turn(self, run_id: str) -> None:
         async with self._places:
-            await self._carry(run_id)
+            while await self._carry(run_id) and not self._is_ending:
+                pass  # as long as there is something to do, nobody need ring
 
     def _worker(self) -> Worker:
         return Worker(

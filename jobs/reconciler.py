@@ -1,4 +1,4 @@
-"""The two loops that every worker runs so that no run waits for ever: the outbox, and what was lost."""
+"""The loops that every worker runs so that no run waits for ever and no order goes on for nobody."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from canvas.errors import Unavailable
+from jobs.cancels import Cancels
 from jobs.store.bells import BATCH, BellStore
 
 log = structlog.get_logger(__name__)
 
 RING_EVERY_S = 1.0
 RECONCILE_EVERY_S = 2.0
+TELL_EVERY_S = 2.0
 
 
 async def keep_ringing(bells: BellStore) -> None:
@@ -35,6 +37,16 @@ async def keep_reconciling(bells: BellStore) -> None:
             await bells.ring()
 
     await _every(RECONCILE_EVERY_S, reconcile)
+
+
+async def keep_telling(cancels: Cancels) -> None:
+    """Until cancelled: tell providers of the orders that nobody waits for any more (JB9)."""
+
+    async def tell() -> None:
+        if closed := await cancels.tell():
+            log.info("orders.closed", count=closed)
+
+    await _every(TELL_EVERY_S, tell)
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -85,9 +85,11 @@ class Render(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def object_key(
-    run: Run, picture: int, kind: VariantKind | Literal["original"], sha256: bytes, content_type: str
+    run: Run, picture: str, kind: VariantKind | Literal["original"], sha256: bytes, content_type: str
 ) -> str:
     """JB16: the same picture of the same run always has the same key, and without the run's salt nobody can guess it.
+
+    `picture` is what it is called in its run: order and place of an original, an original's key for its sizes.
 
     Each size has its own unguessable part: whoever is shown a thumbnail has not been shown the original.
     """

@@ -12,15 +12,15 @@ import msgspec
 
 from canvas.errors import Invalid
 from canvas.values import check_json
-from jobs.errors import CapabilityUnsupported, Charged, JobError
+from jobs.errors import CapabilityUnsupported, Charged, JobError, Said
 from jobs.providers.port import Model, PromptSpec
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
 
-# JB1. The only moves there are; `running` to itself is another worker taking over.
+# JB1. The only moves there are; `running` to itself is another worker taking over, back to `pending` is a wait.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     "pending": frozenset({"running", "cancelled"}),
-    "running": frozenset({"running", "completed", "failed", "cancelled"}),
+    "running": frozenset({"running", "pending", "completed", "failed", "cancelled"}),
     "completed": frozenset(),
     "failed": frozenset(),
     "cancelled": frozenset(),
@@ -47,15 +47,47 @@ class StartImageJobRequest(msgspec.Struct, frozen=True, rename="camel", forbid_u
     metadata: dict[str, Any] | None = None
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Why a run or an order ended without pictures. What a provider said of it comes last, and only if it said so."""
+
     code: str
     detail: str
     retryable: bool
     charged: Charged
+    provider: str | None = None
+    provider_code: str | None = None
+    provider_message: str | None = None
+    provider_request_id: str | None = None
+    http_status: int | None = None
+    retry_after_s: float | None = None
 
     @classmethod
-    def of(cls, error: JobError) -> Failure:
-        return cls(error.code, error.detail, error.retryable, error.charged)
+    def of(cls, error: JobError, provider: str | None = None, charged: Charged | None = None) -> Failure:
+        said = error.said or Said()
+        return cls(
+            code=error.code,
+            detail=error.detail,
+            retryable=error.retryable,
+            charged=charged or error.charged,
+            provider=provider,
+            provider_code=said.code,
+            provider_message=said.message,
+            provider_request_id=said.request_id,
+            http_status=said.http_status,
+            retry_after_s=error.retry_after_s,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """For an event's data: everything but the sentence, which is its message."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return {key: value for key, value in fields.items() if key != "detail"}
+
+
+class Cost(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    is_unknown: bool
+    """Some of it is not known, and not counted as nothing: `actualUsd` is then the known part."""
+    estimated_usd: float | None = None
+    actual_usd: float | None = None
 
 
 class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -74,7 +106,10 @@ class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     images: tuple[str, ...] = ()
     progress: int | None = None
     metadata: dict[str, Any] | None = None
+    cost: Cost | None = None
     error: Failure | None = None
+    replayed_as: str | None = None
+    """The run that is this one's second chance."""
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,6 +121,10 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """Drawn when none was asked for, so that a takeover makes the same picture again."""
     images: tuple[str, ...] = ()
     """Keys of the originals, in order, once completed."""
+    parent_id: str | None = None
+    """The render that the picture starts from."""
+    replays: str | None = None
+    """The run whose second chance this is."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -106,6 +145,11 @@ class Run(msgspec.Struct, frozen=True):
     finished_at: datetime | None = None
     progress: int | None = None
     error: Failure | None = None
+    takeovers: int = 0
+    waited_s: float = 0.0
+    """How long providers have asked it to wait, altogether."""
+    cost: Cost | None = None
+    replayed_as: str | None = None
 
     @property
     def is_live(self) -> bool:
@@ -127,7 +171,9 @@ class Run(msgspec.Struct, frozen=True):
             images=images,
             progress=self.progress,
             metadata=self.request.metadata,
+            cost=self.cost,
             error=self.error,
+            replayed_as=self.replayed_as,
         )
 
     def frame(self) -> Frame:
@@ -229,12 +275,10 @@ def _check_capabilities(prompt: PromptSpec, model: Model) -> None:
 
 def _check_size(size: str, model: Model) -> None:
     sides = _SIZE.fullmatch(size)
-    if model.sizes and size not in model.sizes:
-        raise CapabilityUnsupported(f"{model.label} does not draw {size[:20]}. It draws {', '.join(model.sizes)}.")
-    if model.sizes:
-        return
     if sides is None:
         raise Invalid("promptSpec.size is width and height in pixels, such as 1024x768.")
+    if model.sizes:  # the nearest one is taken, and said: `Provider.plan`
+        return
     if not all(model.min_side_px <= int(side) <= model.max_side_px for side in sides.groups()):
         raise CapabilityUnsupported(
             f"{model.label} draws sides from {model.min_side_px} to {model.max_side_px} pixels; {size} is outside."

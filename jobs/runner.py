@@ -1,47 +1,49 @@
-"""Carries one run from its bell to its end: claim, generate, check, keep, complete. The rules are in SPEC.md."""
+"""Carries one run from its bell to its end: claim, call, keep, complete, or wait for another turn. Rules: SPEC.md."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
-from typing import Protocol
+from typing import NamedTuple
 
-import msgspec
 import structlog
 
-from canvas.errors import EaselError, Unavailable
+from canvas.errors import Unavailable
 from canvas.relay.port import CancelHint, Hint, Relay
-from jobs.errors import Cancelled, JobError, LeaseLost, ProviderFailed, StorageFailed
-from jobs.images.decode import Facts
-from jobs.images.variants import Variant
+from jobs.call import Failed, Made, MadePicture, Outcome, Waits
+from jobs.calls import Calls, Job
+from jobs.errors import Cancelled, ImageInvalid, JobError, LeaseLost, ProviderFailed
+from jobs.keeper import Keeper, original_of
 from jobs.lease import Guard
-from jobs.objects.port import ObjectStore
+from jobs.patience import Patience, Sleep, patiently
 from jobs.progress import Previews, Reporter
-from jobs.providers.port import Picture
 from jobs.providers.registry import Registry
-from jobs.renders import KeptObject, KeptPicture, object_key
+from jobs.renders import KeptPicture
 from jobs.run import Failure, Run
-from jobs.store.runs import Claim, RunStore
+from jobs.sources import Sources
+from jobs.store.claims import Claim, Claims
 
 log = structlog.get_logger(__name__)
 
 LEASE_S = 15.0
-DEADLINE_S = 30 * 60.0  # the slowest provider's queue; past it nobody is waiting any more
-MAX_CLAIMS = 20  # a run that takes its worker down with it must not take down every worker for ever
-STORE_DELAYS_S = (0.2, 0.5, 1.0, 2.0)  # between five tries; together well within a lease
-
-Sleep = Callable[[float], Awaitable[None]]
+MAX_TAKEOVERS = 20  # a run that takes its worker down with it must not take down every worker for ever
+VARIANT_PAUSES_S = (0.5, 1.0)
+END_PAUSES_S = (0.2, 0.5, 1.0, 2.0)  # together well within a lease, after which another worker tries
 
 
-class Pictures(Protocol):
-    """`jobs.images.sandbox.PictureWorkers`."""
+class Later(NamedTuple):
+    """The run goes back into the line."""
 
-    async def inspect(self, content: bytes) -> Facts: ...
+    seconds: float
+    message: str
+    asked_s: float = 0.0
+    """How much of it the provider asked for."""
+    failure: Failure | None = None
+    """What went wrong in an attempt that is used up; None: none is."""
 
-    async def variants(self, content: bytes, watermark: str, *, generated: bool) -> list[Variant]: ...
+
+Decision = list[MadePicture] | Later | Failure
 
 
 class Runner:
@@ -49,77 +51,160 @@ class Runner:
 
     def __init__(
         self,
-        store: RunStore,
+        claims: Claims,
         relay: Relay,
         *,
         registry: Registry,
-        pictures: Pictures,
-        objects: ObjectStore,
+        calls: Calls,
+        keeper: Keeper,
+        sources: Sources,
         previews: Previews,
         worker: str,
         lease_s: float = LEASE_S,
-        deadline_s: float = DEADLINE_S,
+        patience: Patience | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._store = store
-        self._registry = registry
-        self._pictures = pictures
-        self._objects = objects
+        self._claims = claims
         self._relay = relay
+        self._registry = registry
+        self._calls = calls
+        self._keeper = keeper
+        self._sources = sources
         self._previews = previews
         self._worker = worker
         self._lease_s = lease_s
-        self._deadline_s = deadline_s
+        self._patience = patience or Patience()
         self._sleep = sleep
 
-    async def carry(self, run_id: str) -> None:
-        """Never raises but CancelledError, and then the lease has been given back."""
-        with structlog.contextvars.bound_contextvars(run=run_id):
+    async def carry(self, rung_for: str) -> bool:
+        """The run whose turn it is; whether there was one. Raises CancelledError alone, the lease then given back."""
+        try:
+            claim = await self._claims.claim(self._worker, self._lease_s, self._registry.places())
+        except Unavailable as error:
+            log.warning("runs.unreachable", reason=error.detail)
+            return False
+        if claim is None:
+            return False
+        with structlog.contextvars.bound_contextvars(run=claim.run.id, rung_for=rung_for):
             try:
-                claim = await self._store.claim(run_id, self._worker, self._lease_s)
-                if claim is not None:
-                    await self._carry(claim)
+                await self._carry(claim)
             except LeaseLost:
                 log.info("run.lease_lost")
             except Unavailable as error:  # the lease runs out, and whoever reaches the database first goes on
                 log.warning("run.left", reason=error.detail)
+        return True
 
     async def _carry(self, claim: Claim) -> None:
         run = claim.run
         log.info("run.claimed", attempt=run.attempt, fence=run.fence, takeover=claim.is_takeover)
+        await self._calls.at("claimed")
         try:
-            pictures = await self._make(claim)
-            await self._patiently(lambda: self._store.complete(run, pictures), Unavailable)
-            log.info("run.completed", pictures=len(pictures))
+            await self._end(run, await self._make(claim))
         except asyncio.CancelledError:  # the process stops
-            await self._store.release(run)
+            await self._claims.release(run)
             raise
         except Cancelled:
-            await self._patiently(lambda: self._store.end_cancelled(run), Unavailable)
+            await self._surely(lambda: self._claims.end_cancelled(run))
             log.info("run.cancelled")
         except JobError as error:
-            failure = Failure.of(error)
-            await self._patiently(lambda: self._store.fail(run, failure), Unavailable)
-            log.info("run.failed", code=error.code, detail=error.detail)
+            await self._fail(run, Failure.of(error, run.request.provider))
         except (LeaseLost, Unavailable):
             raise
         except Exception:  # one of the loops that must not die: the run ends, the trace is kept
             log.exception("run.crashed")
-            await self._store.fail(run, _INTERNAL)
+            await self._claims.fail(run, _INTERNAL)
 
-    async def _make(self, claim: Claim) -> list[KeptPicture]:
+    async def _make(self, claim: Claim) -> list[KeptPicture] | Later | Failure:
         """Under the lease: everything that takes time. Raises Cancelled, LeaseLost, JobError."""
         run = claim.run
         if run.cancel_requested:
             raise Cancelled("Cancelled")
-        if run.fence > MAX_CLAIMS:
-            raise ProviderFailed(f"This run stopped {MAX_CLAIMS} workers. Start it again with another prompt or size.")
+        if run.takeovers > MAX_TAKEOVERS:
+            raise ProviderFailed(
+                f"This run stopped {MAX_TAKEOVERS} workers. Start it again with another prompt or size."
+            )
+        provider = self._registry.get(run.request.provider)
+        model = self._registry.model(run.request.provider, run.model)
         async with Guard() as guard:
-            reporter = Reporter(run, self._relay, self._previews, self._store.keep_progress)
+            reporter = Reporter(run, self._relay, self._previews, self._claims.keep_progress)
             for watcher in (self._hold_lease(run), reporter.show.run(), reporter.store.run()):
                 guard.beside(watcher)
-            pictures = await self._generate(run, reporter)
-            return [await self._keep(claim, number, picture) for number, picture in enumerate(pictures)]
+            job = Job(run, provider, model, reporter, await self._sources.load(run))
+            guard.beside(self._calls.keep_places(job))
+            outcomes = await self._calls.make(job)
+            decision = self._decide(run, outcomes)
+            if not isinstance(decision, list):
+                return decision
+            await self._tell_what_is_missing(run, decision, outcomes)
+            return [await self._finish(claim, made) for made in decision]
+
+    def _decide(self, run: Run, outcomes: list[Outcome]) -> Decision:
+        """Waiting comes first, then another attempt, then what there is: nothing that may still come is given up."""
+        waits = [outcome for outcome in outcomes if isinstance(outcome, Waits)]
+        failures = [outcome.failure for outcome in outcomes if isinstance(outcome, Failed)]
+        too_long = [wait.or_else for wait in waits if wait.or_else and not self._has_patience(run, wait)]
+        if waits and not too_long:
+            longest = max(waits, key=lambda wait: wait.seconds)
+            return Later(longest.seconds, longest.message, asked_s=longest.seconds if longest.or_else else 0.0)
+        repeats = [outcome.failure for outcome in outcomes if isinstance(outcome, Failed) and outcome.may_repeat]
+        if repeats and run.attempt < self._patience.calls:
+            return self._next_attempt(run, repeats[0])
+        made = [picture for outcome in outcomes if isinstance(outcome, Made) for picture in outcome.pictures]
+        return made or max((*too_long, *failures), key=_weight)
+
+    def _has_patience(self, run: Run, wait: Waits) -> bool:
+        return run.waited_s + wait.seconds <= self._patience.rate_limit_s
+
+    def _next_attempt(self, run: Run, failure: Failure) -> Later:
+        seconds = failure.retry_after_s or self._patience.pause_s(run.attempt)
+        next_try = f"next try in {seconds:.0f} s ({run.attempt + 1} of {self._patience.calls})"
+        return Later(seconds, f"{failure.detail.rstrip('.')}; {next_try}", failure=failure)
+
+    async def _tell_what_is_missing(self, run: Run, made: list[MadePicture], outcomes: list[Outcome]) -> None:
+        asked_for = run.request.prompt_spec.n
+        if len(made) >= asked_for:
+            return
+        reasons = [outcome.failure.detail for outcome in outcomes if isinstance(outcome, Failed)]
+        reasons += [note for outcome in outcomes if isinstance(outcome, Made) for note in outcome.notes]
+        message = f"{len(made)} of {asked_for} pictures were made"
+        await self._claims.note(run, message, {"code": "PARTIAL_RESULT", "reasons": reasons})
+
+    async def _finish(self, claim: Claim, made: MadePicture) -> KeptPicture:
+        """A picture without its small sizes is a picture all the same: it was paid for."""
+
+        async def finish() -> KeptPicture:
+            return await self._keeper.finish(claim.run, made, claim.account_name)
+
+        try:
+            return await patiently(finish, lambda error: isinstance(error, ImageInvalid), VARIANT_PAUSES_S, self._sleep)
+        except ImageInvalid as error:
+            await self._claims.note(claim.run, error.detail, {"code": "VARIANT_FAILED"})
+            return KeptPicture(original_of(made), {}, made.seed)
+
+    async def _end(self, run: Run, decision: list[KeptPicture] | Later | Failure) -> None:
+        match decision:
+            case Later(seconds, message, asked_s, failure):
+                uses_attempt = failure is not None
+                await self._surely(
+                    lambda: self._claims.put_off(run, seconds, message, uses_attempt=uses_attempt, asked_s=asked_s)
+                )
+                log.info("run.put_off", seconds=round(seconds, 1), reason=message)
+            case Failure():
+                await self._fail(run, decision)
+            case pictures:
+                await self._calls.at("stored")
+                await self._surely(lambda: self._claims.complete(run, pictures))
+                log.info("run.completed", pictures=len(pictures))
+                await self._calls.at("completed")
+
+    async def _fail(self, run: Run, failure: Failure) -> None:
+        # Retryable, and yet here: its attempts are used up.
+        is_dead = failure.retryable or failure.code in _DEAD
+        await self._surely(lambda: self._claims.fail(run, failure, is_dead=is_dead))
+        log.info("run.failed", code=failure.code, detail=failure.detail)
+
+    async def _surely(self, write: Callable[[], Awaitable[None]]) -> None:
+        await patiently(write, lambda error: isinstance(error, Unavailable), END_PAUSES_S, self._sleep)
 
     async def _hold_lease(self, run: Run) -> None:
         """Heartbeats, one at once when a hint says that somebody cancelled; the row and not the hint is believed."""
@@ -142,7 +227,7 @@ class Runner:
             asked.clear()
             try:
                 sent_at = clock()
-                if await self._store.heartbeat(run, self._lease_s):
+                if await self._claims.heartbeat(run, self._lease_s):
                     raise Cancelled("Cancelled")
                 held_until = sent_at + self._lease_s
             except Unavailable:
@@ -152,75 +237,13 @@ class Runner:
                 async with asyncio.timeout(self._lease_s / 3):
                     await asked.wait()
 
-    async def _generate(self, run: Run, reporter: Reporter) -> list[Picture]:
-        provider = self._registry.get(run.request.provider)
-        model = self._registry.model(run.request.provider, run.model)
-        prompt = run.request.prompt_spec
-        if prompt.seed is None and run.payload.seed is not None:
-            prompt = msgspec.structs.replace(prompt, seed=run.payload.seed)
-        try:
-            async with asyncio.timeout(self._deadline_s) as deadline:
-                pictures = await provider.generate(model, prompt, reporter)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise ProviderFailed(
-                f"{model.label} gave no answer within {self._deadline_s / 60:g} minutes. Run it again later.",
-                code="PROVIDER_TIMEOUT",
-                charged="unknown",
-            ) from error
-        if not pictures:
-            raise ProviderFailed(
-                f"{model.label} made no picture. Change the prompt a little.", code="NO_IMAGE_RETURNED"
-            )
-        if len(pictures) < prompt.n:
-            await self._store.note(run, f"{len(pictures)} of {prompt.n} pictures were made", {"code": "PARTIAL_RESULT"})
-        return pictures
 
-    async def _keep(self, claim: Claim, number: int, picture: Picture) -> KeptPicture:
-        """Original and variants into the object store. Raises ImageInvalid, StorageFailed."""
-        run, content = claim.run, picture.content
-        facts = await self._pictures.inspect(content)
-        variants = await self._pictures.variants(content, claim.account_name, generated=True)
-        sha256 = bytes.fromhex(facts.sha256)
-        original = KeptObject(
-            key=object_key(run, number, "original", sha256, facts.content_type),
-            content_type=facts.content_type,
-            size_bytes=len(content),
-            sha256=sha256,
-            width_px=facts.width_px,
-            height_px=facts.height_px,
-        )
-        kept = {variant.kind: _variant_object(run, number, variant) for variant in variants}
-        contents = [(original, content), *((kept[variant.kind], variant.content) for variant in variants)]
-        for stored, its_content in contents:
-            put = partial(self._objects.put, stored.key, its_content, stored.content_type)
-            await self._patiently(put, StorageFailed)
-        return KeptPicture(original, kept, picture.seed)
-
-    async def _patiently(self, act: Callable[[], Awaitable[None]], passing: type[EaselError]) -> None:
-        """Five tries, for what may be repeated (JB17): a picture that was made must not be lost to a hiccup."""
-        for delay_s in STORE_DELAYS_S:
-            try:
-                return await act()
-            except passing as error:
-                log.warning("run.tries_again", reason=error.detail, cause=repr(error.__cause__))
-            await self._sleep(delay_s)
-        return await act()
+def _weight(failure: Failure) -> int:
+    """Of several reasons the one to tell: what may have cost money before what did not."""
+    return {"yes": 2, "unknown": 1, "no": 0}[failure.charged]
 
 
-def _variant_object(run: Run, number: int, variant: Variant) -> KeptObject:
-    sha256 = hashlib.sha256(variant.content).digest()
-    return KeptObject(
-        key=object_key(run, number, variant.kind, sha256, variant.content_type),
-        content_type=variant.content_type,
-        size_bytes=len(variant.content),
-        sha256=sha256,
-        width_px=variant.width_px,
-        height_px=variant.height_px,
-    )
-
-
+_DEAD = frozenset({"OUTCOME_UNKNOWN", "POLL_TIMEOUT", "PROVIDER_RATE_LIMITED", "PROVIDER_AUTH", "PROVIDER_QUOTA"})
 _INTERNAL = Failure(
     code="INTERNAL",
     detail="Something went wrong inside Easel. Run it again; the details are in the worker's log.",

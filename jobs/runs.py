@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 
+import msgspec
 import structlog
 
 from canvas.errors import Conflict, Unavailable
+from jobs.call import paused
+from jobs.gate.port import Gate
 from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
-from jobs.providers.registry import Registry
+from jobs.providers.registry import Registry, name_of
 from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, Status, check_request, new_payload
+from jobs.sources import Sources
 from jobs.store.bells import BellStore
 from jobs.store.runs import RunStore
 
@@ -25,20 +30,32 @@ class Runs:
         bells: BellStore,
         registry: Registry,
         picture_url: PictureUrl,
+        gate: Gate,
+        sources: Sources,
         webhook_hosts: frozenset[str] = frozenset(),
     ) -> None:
         """`webhook_hosts`: `host[:port]` of the public names of this Easel, in lower case."""
+        self._gate = gate
+        self._sources = sources
         self._store = store
         self._bells = bells
         self._registry = registry
         self._picture_url = picture_url
         self._webhook_hosts = webhook_hosts
 
-    async def start(self, request: StartImageJobRequest, account_id: str) -> ImageJobRecord:
+    async def start(
+        self, request: StartImageJobRequest, account_id: str, *, replays: str | None = None
+    ) -> ImageJobRecord:
         """Stored before it returns (JB3). Raises Invalid, JobError, NotFound, Conflict RUN_LIVE, Unavailable."""
+        provider = self._registry.get(request.provider)
         model = self._registry.model(request.provider, request.model)
         check_request(request, model, self._webhook_hosts)
-        run = await self._store.start(request, model.id, account_id, new_payload(request, model))
+        plan = provider.plan(model, request.prompt_spec)
+        if (code := await self._gate.paused(provider.credential)) is not None:
+            raise paused(code, name_of(provider.id))
+        parent_id = await self._sources.parent_of(request.prompt_spec.previous_image, account_id)
+        payload = msgspec.structs.replace(new_payload(request, model), parent_id=parent_id, replays=replays)
+        run = await self._store.start(request, model.id, account_id, payload, plan)
         await self._ring()
         return run.record(self._picture_url)
 
@@ -57,7 +74,17 @@ class Runs:
             raise Conflict(
                 f"This run is still {run.status}. Cancel it first, or wait for its end.", code="INVALID_STATE"
             )
-        return await self.start(run.request, account_id)
+        # A dead one is off the list then: this is its second chance.
+        replays = job_id if run.status == "failed" else None
+        return await self.start(run.request, account_id, replays=replays)
+
+    async def dead(self, limit: int = DEFAULT_LIMIT) -> builtins.list[ImageJobRecord]:
+        """Of everybody: for whoever keeps this Easel running."""
+        return [run.record(self._picture_url) for run in await self._store.dead(limit)]
+
+    async def account_of(self, job_id: str) -> str:
+        """Who started it. Raises NotFound."""
+        return (await self._store.get(job_id)).account_id
 
     async def get(self, job_id: str) -> ImageJobRecord:
         return (await self._store.get(job_id)).record(self._picture_url)
@@ -70,6 +97,7 @@ class Runs:
         node_id: str | None = None,
         status: Status | None = None,
         provider: str | None = None,
+        dead: bool | None = None,
         cursor: str | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Page[ImageJobRecord]:
@@ -80,6 +108,7 @@ class Runs:
             node_id=node_id,
             status=status,
             provider=provider,
+            dead=dead,
             before=place_of(cursor),
             limit=checked_limit(limit),
         )

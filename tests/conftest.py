@@ -20,6 +20,7 @@ from app.embedded.datadir import DataDir
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.redis import EmbeddedRedis
 from app.migrate import migrate
+from app.settings import Settings, name_of
 from canvas.ids import new_id
 from canvas.store.postgres import Pool
 
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """In the process that was started by hand; its workers inherit the URLs."""
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
+    for name in map(name_of, Settings.__struct_fields__):  # a developer's own keys are no test's to spend
+        os.environ.pop(name, None)
     global _folder  # noqa: PLW0603 - one run, one set of services
     _folder = tempfile.TemporaryDirectory(prefix="easel-tests-")
     data = DataDir(Path(_folder.name))

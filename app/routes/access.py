@@ -41,7 +41,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=caller, auth=None)
 
 
-def requires_sign_in(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def requires_sign_in(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """On every route unless it says that it is open."""
     if handler.opt.get("open") or connection.scope["type"] == ScopeType.WEBSOCKET:
         return

@@ -45,16 +45,21 @@ class RunsController(Controller):
         node_id: Annotated[str | None, QueryParameter(name="nodeId")] = None,
         status: FromQuery[Status | None] = None,
         provider: FromQuery[str | None] = None,
+        dead: FromQuery[bool | None] = None,
         limit: FromQuery[int] = DEFAULT_LIMIT,
         cursor: FromQuery[str | None] = None,
     ) -> Page[ImageJobRecord]:
-        """Runs of every workflow you are a member of, newest first."""
+        """Runs of every workflow you are a member of, newest first.
+
+        `dead`: those that have failed although trying again might help. A retry takes them off that list.
+        """
         return await services.runs.list(
             request.user.account_id,
             workflow_id=workflow_id,
             node_id=node_id,
             status=status,
             provider=provider,
+            dead=dead,
             cursor=cursor,
             limit=checked_limit(limit),
         )

@@ -48,6 +48,12 @@ class CancelHint(msgspec.Struct, frozen=True, tag="cancel"):
     run_id: str
 
 
+class CallHint(msgspec.Struct, frozen=True, tag="call"):
+    """A provider has reported on an order: whoever waits for it may look at once."""
+
+    order_id: str
+
+
 class PresenceHint(msgspec.Struct, frozen=True, tag="presence"):
     """Sessions of one process: the keys that changed, or, as a keyframe, everything it holds."""
 
@@ -77,7 +83,7 @@ class DeletedHint(msgspec.Struct, frozen=True, tag="deleted"):
     """The workflow went to the trash."""
 
 
-Hint = OpsHint | RunsHint | EventsHint | CancelHint | PresenceHint | ClientHint | AccessHint | DeletedHint
+Hint = OpsHint | RunsHint | EventsHint | CancelHint | CallHint | PresenceHint | ClientHint | AccessHint | DeletedHint
 Listener = Callable[[Hint], None]
 """Called on the event loop; must not block and must not raise."""
 

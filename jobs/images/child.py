@@ -16,6 +16,7 @@ from typing import BinaryIO, assert_never
 
 from jobs.errors import ImageInvalid
 from jobs.images.decode import inspect
+from jobs.images.grid import quarters
 from jobs.images.studio.painting import paint
 from jobs.images.variants import make_variants
 from jobs.images.wire import (
@@ -24,6 +25,8 @@ from jobs.images.wire import (
     Inspect,
     Inspected,
     MakeVariants,
+    Quarter,
+    Quartered,
     Ready,
     Refused,
     Reply,
@@ -71,6 +74,8 @@ def answer(request: Request, content: bytes) -> Iterator[Reply]:
                 yield Inspected(inspect(content, limits))
             case MakeVariants(limits=limits, watermark=watermark, generated=generated):
                 yield VariantsMade(make_variants(content, watermark, limits, generated=generated))
+            case Quarter(limits=limits):
+                yield Quartered(quarters(content, limits))
             case Draw(sketch=sketch):
                 painting = paint(sketch)
                 for step in painting.steps():

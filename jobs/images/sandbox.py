@@ -28,6 +28,8 @@ from jobs.images.wire import (
     Inspected,
     MakeVariants,
     OnStep,
+    Quarter,
+    Quartered,
     Ready,
     Refused,
     Reply,
@@ -98,6 +100,12 @@ class PictureWorkers:
         reply = await self._decode(MakeVariants(self.limits, watermark, generated), content)
         assert isinstance(reply, VariantsMade)
         return reply.variants
+
+    async def quarters(self, content: bytes) -> list[bytes]:
+        """A grid's four pictures as PNGs, row by row, or ImageInvalid."""
+        reply = await self._decode(Quarter(self.limits), content)
+        assert isinstance(reply, Quartered)
+        return reply.pictures
 
     async def draw(self, sketch: Sketch, on_step: OnStep) -> bytes:
         """A PNG. `on_step` is called on the event loop as each step is done. Raises ProviderFailed."""

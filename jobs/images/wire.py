@@ -32,6 +32,10 @@ class Draw(msgspec.Struct, frozen=True, tag=True):
     sketch: Sketch
 
 
+class Quarter(msgspec.Struct, frozen=True, tag=True):
+    limits: Limits
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The child has started and takes requests."""
 
@@ -42,6 +46,10 @@ class Inspected(msgspec.Struct, frozen=True, tag=True):
 
 class VariantsMade(msgspec.Struct, frozen=True, tag=True):
     variants: list[Variant]
+
+
+class Quartered(msgspec.Struct, frozen=True, tag=True):
+    pictures: list[bytes]
 
 
 class StepPainted(msgspec.Struct, frozen=True, tag=True):
@@ -64,8 +72,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     detail: str
 
 
-Request = Inspect | MakeVariants | Draw
-Reply = Ready | Inspected | VariantsMade | StepPainted | Drawn | Refused
+Request = Inspect | MakeVariants | Quarter | Draw
+Reply = Ready | Inspected | VariantsMade | Quartered | StepPainted | Drawn | Refused
 OnStep = Callable[[StepPainted], None]
 
 requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -11,11 +11,11 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 
-from jobs.errors import CapabilityUnsupported
+from jobs.errors import CapabilityUnsupported, ProviderFailed
 from jobs.images.sandbox import PictureWorkers
 from jobs.images.studio.sketch import Sketch
 from jobs.images.wire import StepPainted
-from jobs.providers.port import Model, Picture, Progress, PromptSpec, Report
+from jobs.providers.port import Answer, Limits, Model, Order, Picture, Plan, Progress, PromptSpec, Report, Ticket
 
 STUDIO = Model(id="studio-1", label="Studio 1, built in", max_images=4, seed=True)
 
@@ -29,6 +29,12 @@ PACE_S = 1.5  # long enough to watch a picture come, short enough not to wait fo
 class LocalProvider:
     id = "local"
     models: tuple[Model, ...] = (STUDIO,)
+    missing_setting: str | None = None
+    credential = "local"
+    limits = Limits()
+    is_paid = False
+    result_hosts: frozenset[str] = frozenset()
+    own_origin: str | None = None
 
     def __init__(
         self,
@@ -41,24 +47,35 @@ class LocalProvider:
         self._pace_s = pace_s
         self._pause = pause
 
-    @property
-    def missing_setting(self) -> str | None:
-        return None
-
-    async def generate(self, model: Model, prompt: PromptSpec, report: Report) -> list[Picture]:
+    def plan(self, model: Model, prompt: PromptSpec) -> Plan:
         if not 1 <= prompt.n <= model.max_images:
             raise CapabilityUnsupported(f"{model.label} makes 1 to {model.max_images} pictures a run, not {prompt.n}.")
-        width_px, height_px = size_of(model, prompt)
-        first_seed = secrets.randbelow(2**32) if prompt.seed is None else prompt.seed
-        if abs(first_seed) + prompt.n > LARGEST_SEED:
+        if prompt.seed is not None and abs(prompt.seed) + prompt.n > LARGEST_SEED:
             raise CapabilityUnsupported("The seed is too large. Use a whole number below 9 000 000 000 000 000.")
+        size_of(model, prompt)
+        return Plan(estimate_usd=0.0)
+
+    async def submit(self, order: Order) -> Answer:
+        prompt = order.prompt
+        self.plan(order.model, prompt)
+        width_px, height_px = size_of(order.model, prompt)
+        first_seed = secrets.randbelow(2**32) if prompt.seed is None else prompt.seed
         words = ", ".join((prompt.base_prompt, *prompt.style_modifiers))
         pictures = []
         for number in range(prompt.n):
             sketch = Sketch(prompt=words, seed=first_seed + number, width_px=width_px, height_px=height_px)
-            content = await self._draw(sketch, number, prompt.n, report)
+            content = await self._draw(sketch, number, prompt.n, order.report)
             pictures.append(Picture(content=content, seed=sketch.seed))
-        return pictures
+        return Answer(tuple(pictures), cost_usd=0.0)
+
+    async def follow(self, ticket: Ticket, order: Order) -> Answer:  # noqa: ARG002 - it answers at once
+        raise ProviderFailed("There is no such drawing.", code="PROVIDER_JOB_LOST")
+
+    async def find(self, order: Order) -> None:  # noqa: ARG002
+        return None
+
+    async def cancel(self, ticket: Ticket) -> None:
+        """A drawing ends with the call that asked for it."""
 
     async def _draw(self, sketch: Sketch, number: int, total: int, report: Report) -> bytes:
         steps: asyncio.Queue[StepPainted | None] = asyncio.Queue()

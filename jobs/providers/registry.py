@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 import msgspec
 
 from canvas.errors import Invalid
-from jobs.errors import ConfigMissing, ModelUnknown
+from jobs.errors import ConfigMissing, ModelRetired, ModelUnknown
 from jobs.providers.port import Model, Provider
 
 # Every provider that a run may name, in the order they are shown, with the setting that it cannot do without.
@@ -22,6 +23,25 @@ SETTINGS: dict[str, str | None] = {
     "comfyui": "COMFYUI_URL",
     "generic": "GENERIC_PROVIDER_URL",
 }
+
+NAMES = {
+    "local": "Easel",
+    "openai": "OpenAI",
+    "google": "Google",
+    "stability": "Stability",
+    "midjourney": "Midjourney",
+    "replicate": "Replicate",
+    "fal": "fal",
+    "comfyui": "ComfyUI",
+    "generic": "The provider",
+}
+"""As people know them."""
+ANY = "*"
+"""The id of a row that stands for every model that has no row of its own."""
+
+
+def name_of(provider_id: str) -> str:
+    return NAMES.get(provider_id, provider_id)
 
 
 class Capabilities(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,8 +58,8 @@ class ListedModel(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     id: str
     label: str
     capabilities: Capabilities
-    price: float
-    """US dollars per picture."""
+    price: float | None
+    """US dollars per picture; null: not known."""
     as_of: str | None = None
     retired_at: str | None = None
     replacement: str | None = None
@@ -68,15 +88,26 @@ class Registry:
         return self._providers[provider_id]
 
     def model(self, provider_id: str, model_id: str) -> Model:
-        """The model of that id, or the provider's default when it is empty. Raises as `get`, and ModelUnknown."""
+        """The model of that id; of an empty one, the default. Raises as `get`, and ModelUnknown, ModelRetired."""
         provider = self.get(provider_id)
-        if not model_id:
-            return provider.models[0]
+        live = [model for model in provider.models if not _is_retired(model) and model.id != ANY]
+        if not model_id and live:
+            return live[0]
         for model in provider.models:
-            if model.id == model_id:
-                return model
-        known = ", ".join(model.id for model in provider.models)
+            if model.id == model_id != ANY:
+                return _live(model)
+            if model.id == ANY and model_id not in {"", ANY}:
+                return msgspec.structs.replace(model, id=model_id)
+        known = ", ".join(model.id for model in live)
         raise ModelUnknown(f"The provider {provider_id} has no model {model_id[:80]!r}. Use one of: {known}.")
+
+    def places(self) -> dict[str, int]:
+        """How many runs each provider carries at a time, for those that have a limit."""
+        found = {provider.id: provider.limits.concurrency for provider in self._ready()}
+        return {provider_id: places for provider_id, places in found.items() if places is not None}
+
+    def _ready(self) -> list[Provider]:
+        return [provider for provider in self._providers.values() if provider.missing_setting is None]
 
     def listing(self) -> list[ListedProvider]:
         return [self._listed(provider_id) for provider_id in self._ids()]
@@ -98,6 +129,17 @@ class Registry:
             models=tuple(_listed_model(model) for model in models),
             missing_setting=missing,
         )
+
+
+def _is_retired(model: Model) -> bool:
+    return model.retired_at is not None and date.fromisoformat(model.retired_at) <= datetime.now(UTC).date()
+
+
+def _live(model: Model) -> Model:
+    if not _is_retired(model):
+        return model
+    instead = f" Use {model.replacement}." if model.replacement else ""
+    raise ModelRetired(f"{model.label} was retired on {model.retired_at}.{instead}", replacement=model.replacement)
 
 
 def _listed_model(model: Model) -> ListedModel:

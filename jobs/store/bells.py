@@ -67,7 +67,7 @@ class BellStore:
 
 _WAITING = """
     SELECT outbox.id, outbox.run_id FROM outbox JOIN runs ON runs.id = outbox.run_id WHERE outbox.doorbell = $1
-    ORDER BY outbox.id LIMIT $2 FOR UPDATE SKIP LOCKED"""
+    AND outbox.ring_at <= clock_timestamp() ORDER BY outbox.id LIMIT $2 FOR UPDATE SKIP LOCKED"""
 _RUNG = """
     UPDATE runs SET rings = rings + 1, rung_at = clock_timestamp() WHERE id = ANY($1::text[]) RETURNING id, rings"""
 # A run whose lease has just ended is rung at once; after that, like a pending one, when its bell is old.

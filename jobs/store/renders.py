@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import asyncpg
 
 from canvas.errors import NotFound
@@ -41,11 +43,19 @@ def _render_row(run: Run, number: int, picture: KeptPicture) -> tuple[object, ..
         picture.seed,
         run.request.provider,
         run.model,
+        run.payload.parent_id,
     )
 
 
 def _variant_row(kept: KeptObject) -> tuple[object, ...]:
     return kept.key, kept.width_px, kept.height_px, kept.content_type
+
+
+class Shown(NamedTuple):
+    """A picture that somebody may see, by its largest form."""
+
+    original_key: str
+    render_id: str | None
 
 
 class RenderStore:
@@ -81,6 +91,12 @@ class RenderStore:
         async with reaching_the_database():
             row = await self._database.fetchrow(_OBJECT, key)
         return StoredObject(**row) if row else None
+
+    async def shown_to(self, key: str, account_id: str) -> Shown | None:
+        """What is kept under a key, in whichever size: the account's own, or of a workflow where it is a member."""
+        async with reaching_the_database():
+            row = await self._database.fetchrow(_SHOWN, key, account_id)
+        return Shown(row["original_key"], row["render_id"]) if row else None
 
     async def _with_variants(self, rows: list[asyncpg.Record]) -> list[Render]:
         async with reaching_the_database():
@@ -120,7 +136,8 @@ _INSERT_OBJECT = """
 # DO UPDATE and not DO NOTHING: it answers with the id of the row that is there.
 _INSERT_RENDER = """
     INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height, content_type,
-      prompt, seed, provider, model) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+      prompt, seed, provider, model, parent_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
     ON CONFLICT (run_id, picture) DO UPDATE SET object_key = excluded.object_key RETURNING id"""
 _INSERT_VARIANT = """
     INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
@@ -135,4 +152,12 @@ _LIST = """
 _VARIANTS = """
     SELECT render_id, kind, object_key, width, height, content_type FROM render_variants
     WHERE render_id = ANY($1::text[])"""
+_SHOWN = """
+    SELECT coalesce(renders.object_key, objects.key) AS original_key, renders.id AS render_id
+    FROM objects LEFT JOIN render_variants ON render_variants.object_key = objects.key
+    LEFT JOIN renders ON renders.id = coalesce(render_variants.render_id, (
+      SELECT id FROM renders WHERE object_key = objects.key ORDER BY created_at LIMIT 1))
+    WHERE objects.key = $1 AND (objects.account_id = $2 OR EXISTS (
+      SELECT FROM members WHERE members.workflow_id = renders.workflow_id AND members.account_id = $2))
+    LIMIT 1"""
 _OBJECT = "SELECT key, account_id, content_type, size_bytes, sha256, is_private FROM objects WHERE key = $1"

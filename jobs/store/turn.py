@@ -13,7 +13,7 @@ from canvas.relay.port import EventsHint, Hint, Relay, RunsHint
 from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
 from jobs.events import EventKind
-from jobs.run import Frame, NodeChange, Run
+from jobs.run import Frame, NodeChange, Run, node_change
 
 
 class Turn:
@@ -62,6 +62,24 @@ class Turn:
         if hint is not None:
             self._head = self._head._replace(seq=hint.head)
             self.hints.append(hint)
+
+    async def tell(
+        self,
+        run: Run,
+        message: str,
+        *,
+        data: dict[str, Any] | None = None,
+        urls: dict[str, str] | None = None,
+        with_node: bool = True,
+    ) -> None:
+        """A transition's event, its node op and its frame."""
+        at = await self.append(
+            run.id, "status", message, progress=run.progress, data={"status": run.status, **(data or {})}
+        )
+        if with_node:
+            error = run.error.detail if run.error else ""
+            await self.set_on_node(run, node_change(run.id, run.status, at, error=error, **(urls or {})))
+        self.show(Frame(run.id, run.node_id, run.status, run.progress, message=message))
 
     def show(self, frame: Frame) -> None:
         self.hints.append(RunsHint((frame.as_json(),)))

@@ -12,12 +12,15 @@ import pytest
 from app.server import openapi_document
 from tests.app.running import Person, Server, Worker, some_name
 
-# open: anybody · signed in: any account · own: of one's own account · else: what one's role on the workflow must allow
+# open: anybody · signed: whoever signs the body · signed in: any account · own: of one's own account
+# else: what one's role on the workflow must allow
 RULES = {
     "getHealth": "open",
     "getLiveness": "open",
     "getReadiness": "open",
     "getObject": "open",
+    "receiveReport": "signed",
+    "receiveMidjourneyReport": "signed",
     "getMe": "signed in",
     "changeMe": "signed in",
     "createTicket": "signed in",
@@ -27,6 +30,7 @@ RULES = {
     "createWorkflow": "signed in",
     "listRuns": "signed in",
     "listRenders": "signed in",
+    "getUsage": "signed in",
     "getRender": "own",
     "getWorkflow": "read",
     "duplicateWorkflow": "read",
@@ -85,7 +89,7 @@ def _operations() -> list[Operation]:
 
 
 OPERATIONS = _operations()
-CLOSED = [one for one in OPERATIONS if RULES.get(one.id) != "open"]
+CLOSED = [one for one in OPERATIONS if RULES.get(one.id) not in {"open", "signed"}]
 SCOPED = [one for one in OPERATIONS if RULES.get(one.id) in {"read", "write", "run", "manage", "own"}]
 
 
@@ -157,7 +161,7 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         key = render["imageUrl"].removeprefix("/objects/")
         paths = {"workflow_id": workflow_id, "job_id": job_id, "render_id": render["id"], "key": key}
         made = owner.http.post(f"/api/workflows/{workflow_id}/versions", json={"name": "kept"}).json()
-        paths |= {"account_id": editor.id, "version": str(made["version"])}
+        paths |= {"account_id": editor.id, "version": str(made["version"]), "provider": "replicate", "token": "x"}
         yield World(owner, editor, viewer, stranger, paths, trashed)
 
 
@@ -166,7 +170,9 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
 
 
 def test_document_says_which_routes_are_open() -> None:
-    assert {one.id for one in OPERATIONS if one.is_open} == {id_ for id_, rule in RULES.items() if rule == "open"}
+    assert {one.id for one in OPERATIONS if one.is_open} == {
+        id_ for id_, rule in RULES.items() if rule in {"open", "signed"}
+    }
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=[one.id for one in CLOSED])
@@ -182,6 +188,11 @@ def test_nobody_is_asked_to_sign_in(world: World, nobody: httpx.Client, operatio
 @_those("open")
 def test_open_route_asks_nobody_to_sign_in(world: World, nobody: httpx.Client, operation: Operation) -> None:
     assert world.asks(nobody, operation) == 200
+
+
+@_those("signed")
+def test_report_without_a_signature_is_refused(world: World, nobody: httpx.Client, operation: Operation) -> None:
+    assert world.asks(nobody, operation) == 401
 
 
 @pytest.mark.parametrize("operation", SCOPED, ids=[one.id for one in SCOPED])

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.anyio
 
 
 async def running(world: World, node: str = "n1") -> Run:
-    record = await world.start(node=node)
-    claim = await world.store.claim(record.job_id, "w1", 15)
+    await world.start(node=node)
+    claim = await world.claims.claim("w1", 15)
     assert claim is not None
     return claim.run
 
 
 async def step(world: World, run: Run, percent: int) -> None:
-    await world.store.keep_progress(run, Progress(percent, f"Step {percent}"))
+    await world.claims.keep_progress(run, Progress(percent, f"Step {percent}"))
 
 
 async def test_numbers_are_gapless_in_the_run_and_in_the_workflow(world: World) -> None:
@@ -43,7 +43,7 @@ async def test_numbers_are_gapless_in_the_run_and_in_the_workflow(world: World) 
 async def test_the_wire_form_has_the_contracts_names(world: World) -> None:
     """JB19"""
     run = await running(world)
-    await world.store.note(run, "Hello")
+    await world.claims.note(run, "Hello")
 
     event = (await world.events.list_events(run.id))[-1]
 
@@ -68,7 +68,7 @@ async def test_following_replays_and_then_goes_on_without_gap_or_double(world: W
     await asyncio.gather(*(step(world, run, percent) for percent in range(8)))
     await halfway.wait()
     await asyncio.gather(*(step(world, run, percent) for percent in range(8)))
-    await world.store.end_cancelled(run)
+    await world.claims.end_cancelled(run)
     await following
 
     assert seen == list(range(2, 20))
@@ -99,7 +99,7 @@ async def test_more_stored_events_than_a_page_are_all_replayed(world: World, mon
     run = await running(world)
     for percent in range(7):
         await step(world, run, percent)
-    await world.store.end_cancelled(run)
+    await world.claims.end_cancelled(run)
 
     assert [event.seq for event in await collect(world, run.id)] == list(range(1, 11))
 
@@ -119,7 +119,7 @@ async def test_a_lost_hint_delays_and_loses_nothing(world: World, monkeypatch: p
     following = asyncio.create_task(follow())
     await reading.wait()
     world.relay._listeners["wf"] = []
-    await world.store.end_cancelled(run)
+    await world.claims.end_cancelled(run)
     await following
 
     assert seen == [1, 2, 3]
@@ -128,14 +128,14 @@ async def test_a_lost_hint_delays_and_loses_nothing(world: World, monkeypatch: p
 async def test_a_workflows_stream_carries_all_its_runs_in_commit_order(world: World) -> None:
     """JB19, JB20"""
     first, second = await running(world), await running(world, "n2")
-    await world.store.end_cancelled(second)
+    await world.claims.end_cancelled(second)
     seen: list[RunEvent] = []
 
     async with aclosing(world.events.follow_workflow("wf", after=2)) as events:
         async for event in events:
             seen.append(event)
             if event.workflow_seq == 5:
-                await world.store.end_cancelled(first)
+                await world.claims.end_cancelled(first)
             if event.workflow_seq == 6:
                 break
 

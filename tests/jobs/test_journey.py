@@ -14,9 +14,14 @@ from redis.asyncio import Redis
 from canvas.relay.port import Hint, RunsHint
 from canvas.relay.redis import open_relay
 from canvas.store.postgres import Pool
+from jobs.calls import Calls
+from jobs.downloads import Downloads
 from jobs.events import Events
+from jobs.gate.redis import RedisGate
 from jobs.images.sandbox import PictureWorkers
+from jobs.keeper import Keeper
 from jobs.objects.store import open_objects
+from jobs.patience import Patience
 from jobs.providers.local import LocalProvider
 from jobs.providers.port import PromptSpec
 from jobs.providers.registry import Registry
@@ -24,10 +29,15 @@ from jobs.queue import ArqDoorbell, answer_bells
 from jobs.run import PictureUrl, StartImageJobRequest
 from jobs.runner import Runner
 from jobs.runs import Runs
+from jobs.sources import Sources
 from jobs.store.bells import BellStore
+from jobs.store.calls import CallStore
+from jobs.store.claims import Claims
 from jobs.store.events import PostgresEvents
 from jobs.store.previews import RedisPreviews
+from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
+from jobs.webhooks.addresses import Addresses
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -39,12 +49,21 @@ async def test_a_prompt_becomes_a_picture(world: World, database: Pool, redis: R
     objects = open_objects(str(tmp_path / "pictures"))
     async with open_relay(redis) as relay, PictureWorkers() as pictures:
         registry = Registry([LocalProvider(pictures, pace_s=0.0)])
-        store = RunStore(database, relay, PictureUrl())
-        bells = BellStore(database, ArqDoorbell(redis))
-        runs, events = Runs(store, bells, registry, PictureUrl()), Events(PostgresEvents(database), relay)
-        previews = RedisPreviews(redis)
+        bells, gate, patience = BellStore(database, ArqDoorbell(redis)), RedisGate(redis), Patience()
+        keeper = Keeper(pictures, objects, Downloads(), patience)
+        sources = Sources(RenderStore(database, PictureUrl()), keeper, pictures)
+        runs = Runs(RunStore(database, relay), bells, registry, PictureUrl(), gate, sources)
+        events, previews = Events(PostgresEvents(database), relay), RedisPreviews(redis)
+        addresses = Addresses(None, "http://127.0.0.1:8000", frozenset())
         runner = Runner(
-            store, relay, registry=registry, pictures=pictures, objects=objects, previews=previews, worker="w1"
+            Claims(database, relay, PictureUrl()),
+            relay,
+            registry=registry,
+            calls=Calls(CallStore(database, relay), relay, gate, keeper, addresses, patience),
+            keeper=keeper,
+            sources=sources,
+            previews=previews,
+            worker="w1",
         )
         await relay.subscribe("wf", hints.append)
         worker = asyncio.create_task(answer_bells(redis, runner.carry, concurrency=2, stopping=stopping))

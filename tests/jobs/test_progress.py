@@ -56,10 +56,10 @@ async def test_values_go_out_at_the_given_pace() -> None:
 async def test_stored_progress_is_an_event_and_the_runs_own(world: World) -> None:
     """JB18"""
     record = await world.start()
-    claim = await world.store.claim(record.job_id, "w1", 15)
+    claim = await world.claims.claim("w1", 15)
     assert claim is not None
 
-    await world.store.keep_progress(claim.run, Progress(140, "Ridges", 7, 9))
+    await world.claims.keep_progress(claim.run, Progress(140, "Ridges", 7, 9))
 
     assert (await world.runs.get(record.job_id)).progress == 100
     event = (await world.events.list_events(record.job_id))[-1].body

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def answering(
-    redis: Redis, carry: Callable[[str], Awaitable[None]], concurrency: int = 4, grace_s: float = 1.0
+    redis: Redis, carry: Callable[[str], Awaitable[bool]], concurrency: int = 4, grace_s: float = 1.0
 ) -> AsyncIterator[asyncio.Event]:
     stopping = asyncio.Event()
     task = asyncio.create_task(answer_bells(redis, carry, concurrency=concurrency, stopping=stopping, grace_s=grace_s))
@@ -41,7 +41,7 @@ class Carrier:
         if not waits:
             self.go_on.set()
 
-    async def __call__(self, run_id: str) -> None:
+    async def __call__(self, run_id: str) -> bool:
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         async with self.changed:
@@ -54,6 +54,7 @@ class Carrier:
             raise
         finally:
             self.at_once -= 1
+        return False
 
     async def has_carried(self, count: int) -> None:
         async with self.changed:
@@ -113,8 +114,8 @@ async def test_a_worker_that_stops_lets_runs_end_within_the_grace_and_stops_the_
     """JB15"""
     short, long = Carrier(waits=True), Carrier(waits=True)
 
-    async def carry(run_id: str) -> None:
-        await (short if run_id == "short" else long)(run_id)
+    async def carry(run_id: str) -> bool:
+        return await (short if run_id == "short" else long)(run_id)
 
     async with answering(redis, carry, grace_s=0.3) as stopping:
         await ArqDoorbell(redis).ring([Bell("short", 1), Bell("long", 1)])
@@ -129,10 +130,10 @@ async def test_a_carry_that_fails_ends_nothing_else(redis: Redis) -> None:
     """JB15"""
     carrier = Carrier()
 
-    async def carry(run_id: str) -> None:
+    async def carry(run_id: str) -> bool:
         if run_id == "bad":
             raise ZeroDivisionError
-        await carrier(run_id)
+        return await carrier(run_id)
 
     async with answering(redis, carry):
         await ArqDoorbell(redis).ring([Bell("bad", 1), Bell("good", 1)])
@@ -179,9 +180,9 @@ async def test_without_redis_ringing_says_unavailable() -> None:
 
 async def test_flushall_in_the_middle_loses_no_run(world: World) -> None:
     """JB14"""
-    waiting = await world.start()
     world.provider.script = world.provider.wait_and_draw
-    under_way = await world.start(node="n2")
+    under_way = await world.start()
+    waiting = await world.start(node="n2")
     carried = asyncio.create_task(world.runner().carry(under_way.job_id))
     await world.provider.started.wait()
 

@@ -36,9 +36,9 @@ async def test_a_pending_run_whose_bell_is_gone_is_rung_again_once_it_is_old(wor
 
 async def test_a_run_whose_lease_ran_out_is_rung_at_once_and_then_with_patience(world: World) -> None:
     """JB7, JB14"""
-    record = await world.start()
+    await world.start()
     await world.redis.flushdb()
-    await world.store.claim(record.job_id, "w1", 15)
+    await world.claims.claim("w1", 15)
     assert await world.bells.find_lost() == 0
     await world.database.execute(
         "UPDATE runs SET rung_at = now() - interval '2 s', lease_until = now() - interval '1 s'"
@@ -82,7 +82,7 @@ async def test_a_worker_killed_mid_run_is_followed_by_another_that_finishes_it_o
     monkeypatch.setattr(reconciler, "RECONCILE_EVERY_S", 0.02)
     world.provider.script = world.provider.wait_and_draw
     record = await world.start()
-    await world.store.claim(record.job_id, "killed", 0.05)
+    await world.claims.claim("killed", 0.05)
 
     stopping = asyncio.Event()
     loops = [

@@ -81,11 +81,11 @@ def test_what_the_model_can_do_passes(prompt: dict[str, Any]) -> None:
     check_request(request(**prompt), STUDIO)
 
 
-def test_a_model_with_fixed_sizes_names_them() -> None:
+def test_a_model_with_fixed_sizes_is_asked_for_the_nearest_but_a_size_must_be_one() -> None:
     fixed = Model(id="m", label="Fixed", sizes=("512x512", "1024x1024"))
 
-    assert code_of(request(size="600x600"), fixed) == "CAPABILITY_UNSUPPORTED"
-    check_request(request(size="512x512"), fixed)
+    assert code_of(request(size="large"), fixed) == "VALIDATION_FAILED"
+    check_request(request(size="600x600"), fixed)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from jobs.errors import ConfigMissing, ModelUnknown
 from jobs.providers.port import PromptSpec
 from jobs.providers.registry import Registry
 from jobs.run import StartImageJobRequest
-from jobs.runs import Runs
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -103,7 +102,7 @@ async def test_a_redis_that_is_away_does_not_trouble_a_start(world: World) -> No
     from jobs.store.bells import BellStore
 
     bells = BellStore(world.database, ArqDoorbell(Redis(unix_socket_path="/nowhere/redis.sock")))
-    runs = Runs(world.store, bells, world.registry, world.renders._picture_url)
+    runs = world.open_runs(bells, world.registry)
 
     record = await runs.start(StartImageJobRequest("n1", "wf", PromptSpec("a"), "local"), "ada")
 
@@ -139,7 +138,7 @@ async def test_a_run_that_has_ended_cannot_be_cancelled(world: World) -> None:
 async def test_a_workflow_on_its_way_to_the_trash_takes_its_live_runs_along(world: World) -> None:
     """JB9, JB21"""
     first, second = await world.start(), await world.start(node="n2")
-    await world.store.claim(second.job_id, "w1", 15)
+    await world.claims.claim("w1", 15)
     await world.database.execute("UPDATE workflows SET deleted_at = now() WHERE id = 'wf'")
     before = await world.node()
 
@@ -197,7 +196,7 @@ async def test_a_cursor_or_limit_that_is_not_ours_is_refused(world: World) -> No
 
 async def test_live_runs_are_told_in_the_form_of_a_frame(world: World) -> None:
     record = await world.start()
-    await world.store.claim(record.job_id, "w1", 15)
+    await world.claims.claim("w1", 15)
 
     (frame,) = await world.runs.live("wf")
 
@@ -205,7 +204,7 @@ async def test_live_runs_are_told_in_the_form_of_a_frame(world: World) -> None:
 
 
 async def test_a_registry_without_the_provider_says_which_setting_is_missing(world: World) -> None:
-    runs = Runs(world.store, world.bells, Registry([]), world.renders._picture_url)
+    runs = world.open_runs(world.bells, Registry([]))
 
     with pytest.raises(ConfigMissing, match="GOOGLE_API_KEY"):
         await runs.start(StartImageJobRequest("n1", "wf", PromptSpec("a"), "google"), "ada")

@@ -15,48 +15,102 @@ from redis.asyncio import Redis
 from canvas.relay.memory import MemoryRelay
 from canvas.relay.port import Hint
 from canvas.store.postgres import Pool
-from jobs.errors import ImageInvalid, StorageFailed
+from jobs.calls import Calls
+from jobs.cancels import Cancels
+from jobs.errors import ImageInvalid, JobError, OutcomeUnknown, ProviderUnavailable, StorageFailed
 from jobs.events import Events, RunEvent
+from jobs.gate.memory import MemoryGate
 from jobs.images.decode import Facts
 from jobs.images.variants import Variant
+from jobs.keeper import Keeper
 from jobs.objects.store import Objects, open_objects
-from jobs.providers.port import Model, Picture, Progress, PromptSpec, Report
+from jobs.patience import Patience
+from jobs.providers.port import Answer, Limits, Model, Order, Picture, Plan, Progress, PromptSpec, Report, Ticket
 from jobs.providers.registry import Registry
 from jobs.queue import ArqDoorbell
 from jobs.run import ImageJobRecord, PictureUrl, StartImageJobRequest
 from jobs.runner import Runner
 from jobs.runs import Runs
+from jobs.sources import Sources
 from jobs.store.bells import BellStore
+from jobs.store.calls import CallStore
+from jobs.store.claims import Claims
 from jobs.store.events import PostgresEvents
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
+from jobs.webhooks.addresses import Addresses
 
-STUDIO = Model(id="studio-1", label="Studio", max_images=4, seed=True)
+STUDIO = Model(id="studio-1", label="Studio", max_images=4, seed=True, previous_image=True)
 Script = Callable[[PromptSpec, Report], Awaitable[list[Picture]]]
 
 
 async def draw(prompt: PromptSpec, report: Report) -> list[Picture]:
     await report(Progress(50, "Half", 1, 2, b"preview"))
     seed = prompt.seed or 0
-    return [Picture(b"picture %d" % (seed + number), seed + number) for number in range(prompt.n)]
+    return [Picture(b"picture %d" % (seed + number), seed=seed + number) for number in range(prompt.n)]
 
 
 class ScriptedProvider:
+    """Answers by its script, at once or, when `has_tickets`, by way of a ticket. Knows what it was asked."""
+
     id = "local"
-    models = (STUDIO,)
     missing_setting: str | None = None
+    credential = "key"
+    result_hosts = frozenset({"cdn.example"})
+    own_origin: str | None = None
 
     def __init__(self) -> None:
+        self.models = (STUDIO,)
         self.script: Script = draw
-        self.prompts: list[PromptSpec] = []
+        self.is_paid = False
+        self.has_tickets = False
+        self.price_usd: float | None = 0.0
+        self.limits = Limits()
+        self.unsure: JobError | None = None
+        """What `find` raises; None: it says what is true."""
+        self.orders: list[Order] = []
+        """Those that were accepted."""
+        self.told: list[str] = []
+        """Jobs that were to be stopped."""
+        self.deaf_to_cancels = 0
         self.started = asyncio.Event()
         self.go_on = asyncio.Event()
         self.was_cancelled = False
 
-    async def generate(self, model: Model, prompt: PromptSpec, report: Report) -> list[Picture]:
-        self.prompts.append(prompt)
-        return await self.script(prompt, report)
+    @property
+    def prompts(self) -> list[PromptSpec]:
+        return [order.prompt for order in self.orders]
+
+    def plan(self, model: Model, prompt: PromptSpec) -> Plan:
+        return Plan((), None if self.price_usd is None else self.price_usd * prompt.n)
+
+    async def submit(self, order: Order) -> Answer | Ticket:
+        self.orders.append(order)  # each one is worked on: the same id twice is paid for twice
+        if self.has_tickets:
+            return Ticket(f"job-{order.id}")
+        return self._answer(await self.script(order.prompt, order.report))
+
+    async def follow(self, ticket: Ticket, order: Order) -> Answer:
+        assert ticket.id == f"job-{order.id}"
+        return self._answer(await self.script(order.prompt, order.report))
+
+    async def find(self, order: Order) -> Ticket | None:
+        if self.unsure is not None:
+            raise self.unsure
+        was_accepted = order.id in {one.id for one in self.orders}
+        if was_accepted and not self.has_tickets and self.is_paid:
+            raise OutcomeUnknown("Nobody knows what became of it.")
+        return Ticket(f"job-{order.id}") if was_accepted and self.has_tickets else None
+
+    async def cancel(self, ticket: Ticket) -> None:
+        if self.deaf_to_cancels:
+            self.deaf_to_cancels -= 1
+            raise ProviderUnavailable("Easel cannot reach it.")
+        self.told.append(ticket.id)
+
+    def _answer(self, pictures: list[Picture]) -> Answer:
+        return Answer(tuple(pictures), self.price_usd and self.price_usd * len(pictures))
 
     async def wait_and_draw(self, prompt: PromptSpec, report: Report) -> list[Picture]:
         """A script: says that it has started, and goes on when told to."""
@@ -77,12 +131,33 @@ class ScriptedPictures:
             raise ImageInvalid("The picture ends before it is complete.")
         return Facts("image/png", "png", 64, 32, 1, False, hashlib.sha256(content).hexdigest(), len(content))
 
+    async def quarters(self, content: bytes) -> list[bytes]:
+        return [content + b" quarter %d" % place for place in range(4)]
+
     async def variants(self, content: bytes, watermark: str, *, generated: bool) -> list[Variant]:
         return [
             Variant("thumbnail", b"thumbnail of " + content, 300, 300),
             Variant("icon", b"icon of " + content, 128, 128),
             Variant("display", b"display of " + content + watermark.encode(), 64, 32),
         ]
+
+
+class ScriptedDownloads:
+    """Everything is there, but for the next `failures`."""
+
+    def __init__(self) -> None:
+        self.failures: list[JobError] = []
+        self.fetched: list[str] = []
+
+    async def fetch(self, url: str, *, hosts: frozenset[str] | None, own_origin: str | None = None) -> bytes:
+        self.fetched.append(url)
+        if self.failures:
+            raise self.failures.pop(0)
+        return b"picture at " + url.encode()
+
+
+class Killed(BaseException):
+    """The worker is no more: nothing of ours may catch it."""
 
 
 class UnsteadyObjects(Objects):
@@ -108,28 +183,63 @@ class World:
         self.pictures = ScriptedPictures()
         self.objects = UnsteadyObjects(open_objects(str(folder))._store)
         self.slept: list[float] = []
+        self.downloads = ScriptedDownloads()
+        self.now = 0.0
+        """The gate's clock."""
+        self.gate = MemoryGate(lambda: self.now)
+        self.patience = Patience(first_s=0.2)
         picture_url = PictureUrl()
-        self.store = RunStore(database, self.relay, picture_url)
+        self.store = RunStore(database, self.relay)
+        self.claims = Claims(database, self.relay, picture_url)
+        self.call_store = CallStore(database, self.relay)
         self.bells = BellStore(database, ArqDoorbell(redis))
         self.registry = Registry([self.provider])
-        self.runs = Runs(self.store, self.bells, self.registry, picture_url, frozenset({"easel.example"}))
         self.events = Events(PostgresEvents(database), self.relay)
         self.renders = RenderStore(database, picture_url)
         self.previews = RedisPreviews(redis)
+        self.keeper = Keeper(self.pictures, self.objects, self.downloads, self.patience, self._sleep)
+        self.sources = Sources(self.renders, self.keeper, self.pictures, ("https://easel.example",))
+        self.runs = self.open_runs(self.bells, self.registry)
 
-    def runner(self, worker: str = "w1", lease_s: float = 15.0, deadline_s: float = 60.0) -> Runner:
+    def sell_one_at_a_time(self) -> None:
+        """A run of several pictures becomes several orders."""
+        self.provider.models = (msgspec.structs.replace(STUDIO, per_call=1),)
+
+    def open_runs(self, bells: BellStore, registry: Registry) -> Runs:
+        hosts = frozenset({"easel.example"})
+        return Runs(self.store, bells, registry, PictureUrl(), self.gate, self.sources, hosts)
+
+    def runner(
+        self,
+        worker: str = "w1",
+        lease_s: float = 15.0,
+        deadline_s: float = 60.0,
+        killed_at: str = "",
+    ) -> Runner:
+        """`killed_at`: the point where this worker is no more."""
+
+        async def at(point: str) -> None:
+            if point == killed_at:
+                raise Killed
+
+        patience = msgspec.structs.replace(self.patience, deadline_s=deadline_s)
+        addresses = Addresses(None, "http://127.0.0.1:8000", frozenset())
         return Runner(
-            self.store,
+            self.claims,
             self.relay,
             registry=self.registry,
-            pictures=self.pictures,
-            objects=self.objects,
+            calls=Calls(self.call_store, self.relay, self.gate, self.keeper, addresses, patience, at),
+            keeper=self.keeper,
+            sources=self.sources,
             previews=self.previews,
             worker=worker,
             lease_s=lease_s,
-            deadline_s=deadline_s,
+            patience=patience,
             sleep=self._sleep,
         )
+
+    def cancels(self) -> Cancels:
+        return Cancels(self.call_store, self.registry, 60.0)
 
     async def _sleep(self, delay_s: float) -> None:
         self.slept.append(delay_s)
@@ -137,9 +247,15 @@ class World:
     # Shorthands
 
     async def start(
-        self, *, node: str = "n1", replace: bool = False, n: int = 1, seed: int | None = 7
+        self,
+        *,
+        node: str = "n1",
+        replace: bool = False,
+        n: int = 1,
+        seed: int | None = 7,
+        previous_image: str | None = None,
     ) -> ImageJobRecord:
-        prompt = PromptSpec(base_prompt="a fox", seed=seed, n=n)
+        prompt = PromptSpec(base_prompt="a fox", seed=seed, n=n, previous_image=previous_image)
         return await self.runs.start(StartImageJobRequest(node, "wf", prompt, "local", replace=replace), "ada")
 
     async def node(self, node_id: str = "n1") -> dict[str, Any]:
@@ -156,6 +272,14 @@ class World:
     async def let_lease_run_out(self, run_id: str) -> None:
         await self.database.execute("UPDATE runs SET lease_until = now() - interval '1 s' WHERE id = $1", run_id)
 
+    async def let_wait_run_out(self) -> None:
+        """For runs that were put off: their time has come."""
+        await self.database.execute("UPDATE runs SET run_after = now() - interval '1 s' WHERE status = 'pending'")
+
+    async def call_states(self) -> list[str]:
+        rows = await self.database.fetch("SELECT state FROM provider_calls ORDER BY attempt, number")
+        return [row["state"] for row in rows]
+
     async def until_status(self, run_id: str, status: str) -> None:
         async with aclosing(self.events.follow(run_id)) as events:
             async for event in events:
@@ -163,12 +287,16 @@ class World:
                     return
 
     async def story(self, run_id: str) -> list[str]:
-        """What the run's stored events say, progress left out."""
+        """What the run's stored events say, progress and the steps of single orders left out."""
         events = await self.events.list_events(run_id)
-        return [_line(event) for event in events if event.body.kind != "progress"]
+        return [_line(event) for event in events if event.body.kind != "progress" and not _is_of_an_order(event)]
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+def _is_of_an_order(event: RunEvent) -> bool:
+    return "order" in (event.body.data or {})
 
 
 def _line(event: RunEvent) -> str:

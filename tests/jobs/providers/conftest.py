@@ -6,3 +6,6 @@ import pytest
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+pytest.register_assert_rewrite("tests.jobs.providers.contract", "tests.jobs.providers.stage")

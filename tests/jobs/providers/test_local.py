@@ -10,7 +10,7 @@ from PIL import Image
 from jobs.errors import CapabilityUnsupported
 from jobs.images.sandbox import PictureWorkers
 from jobs.providers.local import STUDIO, LocalProvider, size_of
-from jobs.providers.port import Picture, Progress, PromptSpec
+from jobs.providers.port import Order, Picture, Progress, PromptSpec
 
 pytestmark = pytest.mark.anyio
 
@@ -26,20 +26,28 @@ def local(pictures: PictureWorkers) -> LocalProvider:
     return LocalProvider(pictures, pace_s=0)
 
 
-async def generated(local: LocalProvider, prompt: PromptSpec) -> tuple[list[Picture], list[Progress]]:
+async def generated(local: LocalProvider, prompt: PromptSpec) -> tuple[tuple[Picture, ...], list[Progress]]:
     reports: list[Progress] = []
 
     async def report(progress: Progress) -> None:
         reports.append(progress)
 
-    return await local.generate(STUDIO, prompt, report), reports
+    async def woken(seconds: float) -> bool:
+        raise AssertionError("it has nobody to wait for")
+
+    return (await local.submit(Order("0" * 32, STUDIO, prompt, report, woken))).pictures, reports
+
+
+def content_of(picture: Picture) -> bytes:
+    assert picture.content is not None
+    return picture.content
 
 
 async def test_picture_has_the_size_and_the_seed_that_were_asked_for(local: LocalProvider) -> None:
     [picture], _ = await generated(local, PromptSpec("a fox", size="320x200", seed=7))
 
     assert picture.seed == 7
-    with Image.open(BytesIO(picture.content)) as image:
+    with Image.open(BytesIO(content_of(picture))) as image:
         assert (image.format, image.size) == ("PNG", (320, 200))
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobs.store import bells, events, renders, runs
+from jobs.store import bells, calls, claims, costs, events, renders, runs
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-LARGE = ("runs", "run_events", "renders", "render_variants", "objects")
+LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects")
 
 
 @pytest.fixture
@@ -23,10 +23,12 @@ async def crowded(world: World) -> World:
         INSERT INTO workflows (id, name, epoch) SELECT 'w' || g, 'W', 'e' FROM generate_series(1, 1000) g;
         INSERT INTO members (workflow_id, account_id, role, may_run)
           SELECT 'w' || g, 'a' || (g % 100 + 1), 'owner', true FROM generate_series(1, 1000) g;
-        INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, started_at)
+        INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, started_at,
+          finished_at)
           SELECT 'r' || g, 'w' || (g % 1000 + 1), 'n' || g, 'a' || (g % 100 + 1),
             CASE WHEN g % 10000 = 0 THEN 'pending' ELSE 'completed' END, 'local', 'local', 'm', '{}',
-            now() - g * interval '1 s' FROM generate_series(1, 100000) g;
+            now() - g * interval '1 min', CASE WHEN g % 10000 <> 0 THEN now() - g * interval '1 min' END
+          FROM generate_series(1, 100000) g;
         INSERT INTO run_events (run_id, seq, workflow_id, workflow_seq, kind, payload)
           SELECT 'r' || g, 1, 'w' || (g % 1000 + 1), g, 'status', '{"message":""}' FROM generate_series(1, 100000) g;
         INSERT INTO objects (key, account_id, content_type, size_bytes, sha256)
@@ -37,6 +39,9 @@ async def crowded(world: World) -> World:
             '', 'local', 'm', now() - g * interval '1 s' FROM generate_series(1, 100000) g;
         INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
           SELECT 'p' || g, 'icon', 'k' || g, 1, 1, 'image/webp' FROM generate_series(1, 100000) g;
+        INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, state,
+          sent_at) SELECT 'c' || g, 'r' || g, 0, 1, 'local', 'm', 'k', '', 'kept', now() - g * interval '1 s'
+          FROM generate_series(1, 100000) g;
         ANALYZE;
     """)
     return world
@@ -45,8 +50,14 @@ async def crowded(world: World) -> World:
 async def test_no_list_reads_a_whole_table(crowded: World) -> None:
     long_ago = timedelta(seconds=10)
     queries: list[tuple[str, tuple[Any, ...]]] = [
-        (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50)),
-        (runs._VISIBLE, ("a5", "w4", "n3", "completed", "local", NOW, "r9", 50)),
+        (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50, None)),
+        (runs._VISIBLE, ("a5", "w4", "n3", "completed", "local", NOW, "r9", 50, False)),
+        (runs._DEAD, (50,)),
+        (claims._LAPSED, ("w1", long_ago)),
+        (calls._OF_RUN, ("r7",)),
+        (calls._LEFT_OPEN, (50,)),
+        (costs._SPENT, ("a5", "")),
+        (renders._SHOWN, ("k7", "a5")),
         (runs._LIVE_OF_WORKFLOW, ("w7",)),
         (runs._LIVE_ON_NODE, ("w7", "n6")),
         (bells._LOST, (long_ago, 200)),

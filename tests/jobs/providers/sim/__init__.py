@@ -1,0 +1,1 @@
+"""Simulated vendors: their wire formats over real HTTP, for tests."""
