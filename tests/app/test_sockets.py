@@ -72,6 +72,17 @@ def test_message_in_fragments_with_a_ping_between_is_one_message(person: Person)
         assert [hears(socket, "pong")["t"] for _ in range(2)] == [9, 7]
 
 
+def test_what_comes_in_one_breath_is_heard_in_turns_and_in_order(person: Person) -> None:
+    """PU12"""
+    count = 1_000
+    with person.at(person.workflow(), compression=None) as socket:
+        joined(socket)
+
+        raw(socket, *(text({**PING, "t": number}) for number in range(count)))
+
+        assert [hears(socket, "pong")["t"] for _ in range(count)] == list(range(count))
+
+
 BROKEN = {
     "not masked": b"\x81\x05hello",
     "reserved bits": b"\xf1\x80aaaa",
