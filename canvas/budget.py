@@ -10,8 +10,8 @@ BYTES = 8 << 10  # that cost one message more: 8 MiB a second, and the largest m
 JUNK_COST = 10.0  # a message that cannot be understood is answered, and says nothing
 RESYNC_COST = 100.0  # a whole document
 PUSH_RATE = 100.0  # pushes a second: each is stored, and told to everybody. A push may hold many ops.
-PUSH_BURST = 500.0  # an import in pieces, a script that begins
-MIN_PAUSE_S = 0.25  # shorter ones would cost more than they spare
+PUSH_BURST = 200.0  # an import in pieces, a script that begins
+MIN_PAUSE_S = 0.05  # shorter ones would cost more than they spare
 PATIENCE_S = 30.0  # of saying more than this allows, without a breath
 
 
