@@ -105,6 +105,8 @@ class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     image_url: str | None = None
     images: tuple[str, ...] = ()
     progress: int | None = None
+    waits_for: str | None = None
+    """Why it is back in the line: another attempt, or a provider that asks to wait."""
     metadata: dict[str, Any] | None = None
     cost: Cost | None = None
     error: Failure | None = None
@@ -148,6 +150,8 @@ class Run(msgspec.Struct, frozen=True):
     takeovers: int = 0
     waited_s: float = 0.0
     """How long providers have asked it to wait, altogether."""
+    waits_for: str | None = None
+    """Why it is back in the line, as long as it is."""
     cost: Cost | None = None
     replayed_as: str | None = None
 
@@ -170,6 +174,7 @@ class Run(msgspec.Struct, frozen=True):
             image_url=images[0] if images else None,
             images=images,
             progress=self.progress,
+            waits_for=self.waits_for,
             metadata=self.request.metadata,
             cost=self.cost,
             error=self.error,
@@ -177,7 +182,7 @@ class Run(msgspec.Struct, frozen=True):
         )
 
     def frame(self) -> Frame:
-        return Frame(self.id, self.node_id, self.status, self.progress)
+        return Frame(self.id, self.node_id, self.status, self.progress, message=self.waits_for)
 
 
 class PictureUrl(msgspec.Struct, frozen=True):

@@ -128,7 +128,7 @@ class Claims:
                 raise LeaseLost
             if is_cancelled:
                 raise Cancelled("Cancelled")
-            row = await this.connection.fetchrow(_PUT_OFF, run.id, wait, int(not uses_attempt), asked_s)
+            row = await this.connection.fetchrow(_PUT_OFF, run.id, wait, int(not uses_attempt), asked_s, message)
             assert row is not None
             waiting = run_of(row)
             data = {"runAfter": row["run_after"].isoformat(), "attempt": run.attempt, "usesAttempt": uses_attempt}
@@ -219,7 +219,8 @@ _PROGRESS = "UPDATE runs SET progress = $3 WHERE id = $1 AND fence = $2 AND stat
 HELD = "SELECT cancel_requested FROM runs WHERE id = $1 AND fence = $2 AND status = 'running' FOR UPDATE"
 _PUT_OFF = """
     UPDATE runs SET status = 'pending', lease_until = NULL, worker = NULL, progress = NULL,
-      run_after = clock_timestamp() + $2::interval, attempt = attempt - $3, waited_s = waited_s + $4
+      run_after = clock_timestamp() + $2::interval, attempt = attempt - $3, waited_s = waited_s + $4,
+      waits_for = $5
     WHERE id = $1 RETURNING *"""
 _RING_LATER = """
     INSERT INTO outbox (run_id, doorbell, ring_at) VALUES ($1, $2, clock_timestamp() + $3::interval)"""

@@ -38,6 +38,7 @@ def run_of(row: asyncpg.Record | None) -> Run:
         error=_failure.decode(row["error"]) if row["error"] else None,
         takeovers=row["takeovers"],
         waited_s=row["waited_s"],
+        waits_for=row["waits_for"] if row["status"] == "pending" else None,
         cost=_cost(row),
         replayed_as=row["replayed_as"],
     )

@@ -41,6 +41,7 @@ STATEMENTS = (
     ALTER TABLE runs
       ADD COLUMN takeovers     integer NOT NULL DEFAULT 0,
       ADD COLUMN waited_s      double precision NOT NULL DEFAULT 0,
+      ADD COLUMN waits_for     text,
       ADD COLUMN estimate_usd  double precision,
       ADD COLUMN cost_usd      double precision,
       ADD COLUMN cost_unknown  boolean NOT NULL DEFAULT false,

@@ -137,11 +137,13 @@ async def test_a_429_is_waited_for_where_everybody_sees_it_and_uses_no_attempt(w
 
     assert (waiting.status, waiting.attempt) == ("pending", 0)
     assert "Waiting for Easel, about 30 s" in await said(world, record.job_id)
+    assert waiting.waits_for == "Waiting for Easel, about 30 s"  # and who comes in now sees it as well
+    assert [frame.message for frame in await world.runs.live(record.workflow_id)] == [waiting.waits_for]
     assert await world.count("provider_calls") == 0
     assert await world.gate.enter("key", Limits(), "another") > 29  # nobody else runs into it meanwhile
     world.now += 1000
     done = await carried(world, record.job_id)
-    assert (done.status, done.attempt) == ("completed", 1)
+    assert (done.status, done.attempt, done.waits_for) == ("completed", 1, None)
 
 
 async def test_a_provider_that_asks_to_wait_for_ever_fails_the_run(world: World) -> None:

@@ -14,7 +14,7 @@ export function RunProgress({ picture, run, isBusy, onCancel }: RunProgressProps
   const seconds = useElapsed(picture.jobId, picture.updatedAt);
   const percent = Math.round(run?.progress ?? 0);
   const isWaiting = picture.status === "pending" && run?.status !== "running";
-  const text = isWaiting ? "In line" : (run?.message ?? "Drawing");
+  const text = run?.message ?? (isWaiting ? "In line" : "Drawing");
   return (
     <section className="run" aria-label="Progress">
       <div className="run__stage" style={{ aspectRatio: ratioOf(picture.size) }}>
@@ -36,7 +36,9 @@ export function RunProgress({ picture, run, isBusy, onCancel }: RunProgressProps
         <span style={{ transform: `scaleX(${percent / 100})` }} />
       </div>
       <div className="run__line">
-        <span className="run__text">{text}</span>
+        <span className="run__text" title={text}>
+          {text}
+        </span>
         <span className="run__numbers">{isWaiting ? `${seconds} s` : `${percent} % · ${seconds} s`}</span>
         {onCancel && (
           <Button look="ghost" icon="close" className="nodrag" aria-label="Cancel" disabled={isBusy} onClick={onCancel} />
