@@ -46,7 +46,7 @@ class Edge:
             await self._app(scope, receive, send_guarded)
 
     def _guard(self, scope: Scope, message: Message) -> None:
-        headers = MutableScopeHeaders(message)  # type: ignore[arg-type]
+        headers = MutableScopeHeaders(message)  # type: ignore[arg-type]  # a message has headers as a scope has
         for name, value in self._headers.items():
             if name not in headers:  # a stored picture has a stricter policy of its own
                 headers[name] = value

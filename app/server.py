@@ -86,17 +86,17 @@ def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
         signature_types=INJECTED_TYPES,
         middleware=[
             DefineMiddleware(Authentication, callers=services.callers),
-            DefineMiddleware(Idempotency, answers=KeptAnswers(services.database)),  # type: ignore[arg-type]
+            DefineMiddleware(Idempotency, answers=KeptAnswers(services.database)),  # type: ignore[arg-type]  # ours is plain ASGI
         ],
         guards=[requires_sign_in],
-        exception_handlers=HANDLERS,  # type: ignore[arg-type]
+        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the one exception it is listed for
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=_cors(settings),
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-    return Edge(litestar, cdn_url=settings.cdn_url)  # type: ignore[arg-type]
+    return Edge(litestar, cdn_url=settings.cdn_url)  # type: ignore[arg-type]  # Litestar's ASGI types are its own
 
 
 def _giving(value: Any) -> Callable[[], Any]:

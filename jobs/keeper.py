@@ -113,7 +113,7 @@ class Keeper:
             sha256=facts.sha256,
             width_px=facts.width_px,
             height_px=facts.height_px,
-            seed=seed,
+            seed=seed if seed is not None and abs(seed) < 2**63 else None,  # a provider may say anything
         )
         await self._put(made.key, content, made.content_type)
         return made

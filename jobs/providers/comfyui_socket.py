@@ -111,7 +111,7 @@ def read_frame(frame: str | bytes, prompt_id: str) -> News | None:
     """None: it is of another order, or of no interest, or nonsense."""
     try:
         return _read_text(frame, prompt_id) if isinstance(frame, str) else _read_binary(frame, prompt_id)
-    except (ValueError, TypeError, AttributeError, struct.error):
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, struct.error):
         return None
 
 

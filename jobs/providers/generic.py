@@ -140,7 +140,7 @@ class GenericProvider:
             said = self._vendor.said(reply, code=status)
             sentence = "The image server has ended the job."
             raise ProviderFailed(sentence, code="PROVIDER_CANCELED", charged="unknown", said=said)
-        await rising.report(_percent(told.get("progress")), "Under way")
+        await rising.report(percent_of(told.get("progress")), "Under way")
         return None
 
     def _answer(self, told: dict[str, Any], order: Order, reply: Reply) -> Answer:
@@ -183,6 +183,7 @@ def _error(error: object) -> tuple[str, str]:
     return "", error if isinstance(error, str) else ""
 
 
-def _percent(progress: object) -> int:
+def percent_of(progress: Any) -> int:
+    """Of whatever a server says: JSON's 1e400 is infinite, and `int` would not take it."""
     is_number = isinstance(progress, int | float) and not isinstance(progress, bool)
-    return max(0, min(99, int(progress))) if is_number else 0  # type: ignore[call-overload]
+    return int(max(0, min(99, progress))) if is_number else 0

@@ -5,6 +5,7 @@ A shape turns an order into a request and an answer into one vocabulary; `midjou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
@@ -118,7 +119,7 @@ class Novicezk:
         percent = str(told.get("progress") or "").rstrip("%")
         return Task(
             _STATES.get(str(told.get("status")), "running"),
-            int(percent) if percent.isascii() and percent.isdigit() else 0,
+            int(percent) if re.fullmatch("[0-9]{1,3}", percent) else 0,
             told.get("imageUrl"),
             str(told.get("failReason") or ""),
         )

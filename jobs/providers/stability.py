@@ -6,6 +6,7 @@ webhooks, and no way to ask for a lost order.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import httpx
@@ -122,7 +123,7 @@ class StabilityProvider(AtOnce):
                 charged="unknown",
                 said=self._vendor.said(reply),
             )
-        picture = Picture(content=content, seed=int(seed) if seed.isdecimal() else None)
+        picture = Picture(content=content, seed=int(seed) if re.fullmatch("[0-9]{1,18}", seed) else None)
         return Answer((picture,), cost_usd=model.price_usd, request_id=reply.request_id)
 
     def _refused(self, reply: Reply) -> JobError:

@@ -137,3 +137,18 @@ async def test_a_picture_of_somebody_else_is_nothing_to_start_from(world: World)
     with pytest.raises(Invalid):
         await world.sources.parent_of("http://elsewhere.example/a.png", "ada")
     assert await world.sources.parent_of("https://elsewhere.example/a.png", "ada") is None
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**70), 10**30])
+async def test_a_seed_that_no_column_holds_costs_no_picture(world: World, seed: int) -> None:
+    """JB8"""
+
+    async def paint(prompt: PromptSpec, report: Report) -> list[Picture]:
+        return [Picture(b"fox", seed=seed)]
+
+    world.provider.script = paint
+    record = await world.start()
+
+    await world.runner().carry(record.job_id)
+
+    assert (await world.runs.get(record.job_id)).status == "completed"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jobs.errors import JobError, OutcomeUnknown, ProviderAuth, ProviderFailed
-from jobs.providers.generic import GenericProvider
+from jobs.providers.generic import GenericProvider, percent_of
 from jobs.providers.port import Answer, Source, Ticket
 from jobs.webhooks.standard import key_of
 from tests.jobs.providers.contract import TicketContract
@@ -92,6 +92,16 @@ async def test_progress_is_passed_on(stage: Stage) -> None:
     await carried(stage.make(), stage.order())
 
     assert [one.percent for one in stage.reports] == [0, 40]
+
+
+@pytest.mark.parametrize(
+    ("progress", "percent"),
+    [(45.7, 45), (-3, 0), (float("inf"), 99), (-float("inf"), 0), (10**400, 99), ("much", 0), (None, 0), (True, 0)],
+    ids=lambda value: str(value)[:8],
+)
+def test_whatever_a_server_calls_progress_is_survived(progress: Any, percent: int) -> None:
+    """JSON's 1e400 is infinite."""
+    assert percent_of(progress) == percent
 
 
 @pytest.mark.parametrize("images", [["https://cdn.example/1.png"], [{"url": "https://cdn.example/1.png"}]])
