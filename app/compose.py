@@ -7,16 +7,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import asyncpg
+import httpx
 from redis.asyncio import Redis
 
 from app.auth.accounts import Accounts
 from app.auth.callers import Callers
+from app.auth.issuer import Issuer
 from app.migrate import check_schema
 from app.providers import registry_of, report_senders
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.epochs import renew_if_moved
 from canvas.store.postgres import Connection, Pool, PostgresStore
+from canvas.store.shares import Shares
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
 from jobs.downloads import Downloads
@@ -57,6 +60,7 @@ class Services(NamedTuple):
     relay: RedisRelay
     documents: PostgresStore
     workflows: Workflows
+    shares: Shares
     versions: Versions
     accounts: Accounts
     callers: Callers
@@ -105,9 +109,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             relay=relay,
             documents=PostgresStore(database),
             workflows=Workflows(database),
+            shares=Shares(database),
             versions=Versions(database),
             accounts=Accounts(database),
-            callers=Callers(database, settings.admin_token, settings.origins),
+            callers=Callers(database, settings.admin_token, settings.origins, _issuer(settings, http)),
             objects=objects,
             originals=Originals(ObjectRows(database), objects),
             pictures=pictures,
@@ -181,6 +186,18 @@ def patience_of(settings: Settings) -> Patience:
         first_s=settings.retry_seconds,
         rate_limit_s=settings.rate_limit_seconds,
         deadline_s=settings.run_deadline_seconds,
+    )
+
+
+def _issuer(settings: Settings, http: httpx.AsyncClient) -> Issuer | None:
+    if settings.jwt_issuer is None:
+        return None
+    return Issuer(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        keys_url=settings.jwt_jwks_url,
+        secret=settings.jwt_secret,
+        http=http,
     )
 
 

@@ -35,13 +35,14 @@ from app.routes.page import page_routes
 from app.routes.rooms import room
 from app.routes.runs import ProvidersController, RendersController, RunsController, WorkflowEventsController
 from app.routes.schema import schema_routes
+from app.routes.sharing import ShareLinksController, SharingController
 from app.routes.usage import UsageController
 from app.routes.versions import VersionsController
 from app.routes.webhooks import WebhooksController
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
 from app.stopping import Stopping
-from app.sweeper import keep_sweeping
+from app.sweeper import keep_ending_shares, keep_sweeping
 from canvas.hub import Hub, LiveRuns, open_hub
 from canvas.protocol import MAX_MESSAGE_BYTES
 
@@ -53,6 +54,8 @@ BACKLOG = 2048
 API: list[ControllerRouterHandler] = [
     AccountsController,
     WorkflowsController,
+    SharingController,
+    ShareLinksController,
     VersionsController,
     NodesController,
     EdgesController,
@@ -188,12 +191,16 @@ async def serve(settings: Settings) -> None:
         server = Server(config, stopping, hub)
         _collect_seldom()
         log.info("server.ready", url=settings.base_url, listening=f"{settings.host}:{settings.port}")
-        sweeping = asyncio.create_task(keep_sweeping(services.database))
+        sweeping = {
+            asyncio.create_task(keep_sweeping(services.database)),
+            asyncio.create_task(keep_ending_shares(services.shares, services.relay)),
+        }
         try:
             await server.serve(sockets=[listener])
         finally:
-            sweeping.cancel()
-            await asyncio.wait({sweeping})
+            for task in sweeping:
+                task.cancel()
+            await asyncio.wait(sweeping)
 
 
 def live_runs(services: Services) -> LiveRuns:

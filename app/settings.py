@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 PREFIX = "EASEL_"
 MIN_ADMIN_TOKEN_CHARACTERS = 24
+MIN_JWT_SECRET_BYTES = 32
 # The names that providers' own documents use, so that a key which is already in the environment works here.
 _PROVIDERS = re.compile(r"(openai|google|stability|replicate|fal|midjourney|comfyui|generic|webhook)_(?!hosts)")
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD")
@@ -36,6 +37,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     cdn_url: str | None = None
     admin_token: str | None = None
+    jwt_issuer: str | None = None
+    """The `iss` of another issuer's JWTs; their keys by `jwt_jwks_url`, or one `jwt_secret` (HS256)."""
+    jwt_audience: str | None = None
+    jwt_jwks_url: str | None = None
+    jwt_secret: str | None = None
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     allow_private_hosts: tuple[str, ...] = ()
@@ -125,6 +131,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     token = settings.admin_token
     if token is not None and len(token) < MIN_ADMIN_TOKEN_CHARACTERS:
         raise SettingsError(f"EASEL_ADMIN_TOKEN must have at least {MIN_ADMIN_TOKEN_CHARACTERS} characters.")
+    _check_issuer(settings)
     if not 0 <= settings.port <= 65535:
         raise SettingsError("EASEL_PORT must be from 0 to 65535.")
     if settings.worker_concurrency < 1 or settings.lease_seconds < 1:
@@ -148,6 +155,16 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     if not settings.hello_seconds > 0 or not settings.local_pace_seconds >= 0:
         raise SettingsError("EASEL_HELLO_SECONDS must be more than 0, EASEL_LOCAL_PACE_SECONDS at least 0.")
     return settings
+
+
+def _check_issuer(settings: Settings) -> None:
+    has_key = bool(settings.jwt_jwks_url or settings.jwt_secret)
+    if settings.jwt_issuer is not None and not has_key:
+        raise SettingsError("EASEL_JWT_ISSUER needs EASEL_JWT_JWKS_URL, or EASEL_JWT_SECRET, to verify with.")
+    if settings.jwt_issuer is None and has_key:
+        raise SettingsError("EASEL_JWT_ISSUER must say whose JWTs are taken.")
+    if settings.jwt_secret is not None and len(settings.jwt_secret.encode()) < MIN_JWT_SECRET_BYTES:
+        raise SettingsError(f"EASEL_JWT_SECRET must have at least {MIN_JWT_SECRET_BYTES} bytes (RFC 7518, 3.2).")
 
 
 def _convert(given: dict[str, Any]) -> Settings:

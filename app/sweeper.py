@@ -7,19 +7,32 @@ import structlog
 
 from app.idempotency import KEPT_HOURS
 from canvas.errors import Unavailable
+from canvas.relay.port import AccessHint, Relay
 from canvas.store.postgres import Pool, reaching_the_database
 from canvas.store.retention import retire
+from canvas.store.shares import Shares
 from canvas.store.versions import Versions, keep_versions
 
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 600
 VERSIONS_EVERY_S = 60
+SHARES_EVERY_S = 1.0  # what a link gave is over within a second
 
 
 async def keep_sweeping(database: Pool) -> None:
     """Until it is cancelled. Every server does it: sweeping twice takes away nothing more."""
     await _every(SWEEP_EVERY_S, lambda: sweep(database))
+
+
+async def keep_ending_shares(shares: Shares, relay: Relay) -> None:
+    """Until it is cancelled. Every server does it."""
+
+    async def end() -> None:
+        for workflow_id in await shares.end_expired():
+            await relay.publish(workflow_id, AccessHint())
+
+    await _every(SHARES_EVERY_S, end)
 
 
 async def keep_versioning(versions: Versions, keep_days: int) -> None:
@@ -49,4 +62,9 @@ async def sweep(database: Pool) -> None:
 
 
 _ANSWERS = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)"
-_EXPIRED = tuple(f"DELETE FROM {table} WHERE expires_at < now()" for table in ("sessions", "login_links", "tickets"))
+_EXPIRED = (
+    "DELETE FROM sessions WHERE expires_at < now()",
+    "DELETE FROM login_links WHERE expires_at < now()",
+    "DELETE FROM tickets WHERE expires_at < now()",
+    "DELETE FROM api_tokens WHERE workflow_id IS NOT NULL AND expires_at < now()",
+)

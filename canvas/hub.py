@@ -64,8 +64,10 @@ class Hub:
         access: int,
         may_run: bool = True,
         is_limited: bool = True,
+        for_s: float | None = None,
     ) -> str:
-        """Bring a socket in; answers its session id. `access`: the workflow's count when `role` was read.
+        """Bring a socket in; answers its session id. `access`: the workflow's count when `role` was read; `for_s`: how
+        long what it was let in with is good for.
 
         Raises NotFound, Unavailable, Invalid (protocol).
         """
@@ -73,6 +75,7 @@ class Hub:
         opened = await self._open(workflow_id)
         session = Session(new_id("ses"), account["id"], hello.client_id, role, account, may_run)
         session.budget = Budget() if is_limited else None
+        session.expires_at = None if for_s is None else self._now() + for_s
         async with opened.lock:
             head = await opened.catch_up()
             session.joined_at = head.at
@@ -340,6 +343,7 @@ class Hub:
         """What lost hints would have told, and who fell silent."""
         if not self._rooms:
             return
+        self._end_expired()
         heads = await self._store.heads(list(self._rooms))
         for workflow_id, opened in tuple(self._rooms.items()):
             head = heads.get(workflow_id)
@@ -350,6 +354,17 @@ class Hub:
             opened.room.presences.expire(self._now())
             if opened.room.is_dirty or opened.room.owes_frames:
                 self._has_news(opened)
+
+    def _end_expired(self) -> None:
+        now = self._now()
+        for opened in tuple(self._rooms.values()):
+            over = [
+                one.id for one in opened.room.sessions.values() if one.expires_at is not None and one.expires_at <= now
+            ]
+            for session_id in over:
+                opened.room.leave(session_id)
+                reason = "What you signed in with has expired. Sign in again."
+                opened.carry_out([Close(session_id, protocol.SIGN_IN, reason)])
 
     async def keep(self) -> None:
         """Tell others who is here, put empty rooms away."""

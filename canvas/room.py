@@ -65,6 +65,8 @@ class Session(msgspec.Struct):
     """Whether its role's permission to start runs was not taken away."""
     joined_at: datetime = datetime.min.replace(tzinfo=UTC)
     """By the store's clock."""
+    expires_at: float | None = None
+    """When what it was let in with ends, in the hub's time."""
     budget: Budget | None = None
     """What it may say; None: as much as it likes, for automation."""
 

@@ -13,7 +13,8 @@ from canvas.ids import new_id
 from canvas.store.postgres import Connection, Pool, reaching_the_database
 from canvas.values import check_json
 
-AccountRole = Literal["owner", "member"]
+AccountRole = Literal["owner", "member", "guest"]
+"""`guest`: came through a link, or is another app's user: at home in what was shared with them, and nowhere else."""
 MAX_NAME_CHARACTERS = 80
 
 # Distinct at a glance, legible under white text (contrast of at least 4.5 against it).
@@ -60,10 +61,13 @@ async def find_or_create(connection: Connection, name: str) -> Account:
     return Account(**row) if row else await create(connection, name)
 
 
-async def create(connection: Connection, name: str) -> Account:
+async def create(
+    connection: Connection, name: str, *, role: AccountRole = "member", color: str | None = None
+) -> Account:
+    """Without a color it gets the next of `COLORS`."""
     count = await connection.fetchval("SELECT count(*) FROM (SELECT FROM accounts LIMIT 1000) AS counted")
-    color = COLORS[count % len(COLORS)]
-    row = await connection.fetchrow(_INSERT, new_id("acc"), clean_name(name), color)
+    color = COLORS[count % len(COLORS)] if color is None else clean_color(color)
+    row = await connection.fetchrow(_INSERT, new_id("acc"), clean_name(name), color, role)
     assert row is not None
     return Account(**row)
 
@@ -113,9 +117,9 @@ _INSERT_OWNER = """
     ON CONFLICT (role) WHERE role = 'owner' DO NOTHING"""
 _OWNER = f"SELECT {_COLUMNS} FROM accounts WHERE role = 'owner'"
 _BY_ID = f"SELECT {_COLUMNS} FROM accounts WHERE id = $1"
-_BY_NAME = f"SELECT {_COLUMNS} FROM accounts WHERE name = $1 ORDER BY created_at LIMIT 1"
+_BY_NAME = f"SELECT {_COLUMNS} FROM accounts WHERE name = $1 AND role <> 'guest' ORDER BY created_at LIMIT 1"
 _WANTED = "SELECT id FROM accounts WHERE id = $1 OR name = $1 ORDER BY id = $1 DESC LIMIT 2"
 _ALL = f"SELECT {_COLUMNS} FROM accounts ORDER BY created_at, id"
-_INSERT = f"INSERT INTO accounts (id, name, color) VALUES ($1, $2, $3) RETURNING {_COLUMNS}"
+_INSERT = f"INSERT INTO accounts (id, name, color, role) VALUES ($1, $2, $3, $4) RETURNING {_COLUMNS}"
 _CHANGE = f"""
     UPDATE accounts SET name = coalesce($2, name), color = coalesce($3, color) WHERE id = $1 RETURNING {_COLUMNS}"""

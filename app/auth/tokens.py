@@ -24,12 +24,24 @@ class Token(msgspec.Struct, frozen=True, rename="camel"):
     revoked_at: datetime | None
 
 
+class NewToken(msgspec.Struct, frozen=True, rename="camel"):
+    token: str
+    expires_at: datetime
+
+
 async def create_token(connection: Connection, account_id: str, name: str, *, days: int | None) -> tuple[str, str]:
     """The token's id and its secret, which is shown once and cannot be read again."""
     token_id = new_id("tok")
     secret, stored = mint_secret(TOKEN_PREFIX)
     await connection.execute(_INSERT, token_id, account_id, name, stored, days)
     return token_id, secret
+
+
+async def create_workflow_token(connection: Connection, workflow_id: str, account_id: str, seconds: int) -> NewToken:
+    """For another app's user. It opens what that account may, which is this workflow."""
+    secret, stored = mint_secret(TOKEN_PREFIX)
+    expires_at = await connection.fetchval(_INSERT_PASSING, new_id("tok"), account_id, stored, workflow_id, seconds)
+    return NewToken(secret, expires_at)
 
 
 async def list_tokens(connection: Connection) -> list[Token]:
@@ -42,28 +54,35 @@ async def revoke_token(connection: Connection, token_id: str) -> None:
         raise NotFound(f"There is no live token {token_id}.")
 
 
-async def mint_ticket(pool: Pool, account_id: str) -> str:
+async def mint_ticket(pool: Pool, account_id: str, until: datetime | None) -> str:
+    """`until`: when what its owner signed in with ends."""
     secret, stored = mint_secret()
     async with reaching_the_database():
-        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS)
+        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS, until)
     return secret
 
 
-async def use_ticket(pool: Pool, secret: str) -> str | None:
-    """The account a ticket stands for, once."""
+async def use_ticket(pool: Pool, secret: str) -> tuple[str, datetime | None] | None:
+    """The account a ticket stands for, and until when, once."""
     async with reaching_the_database():
-        account_id: str | None = await pool.fetchval(_USE_TICKET, hash_of(secret))
-    return account_id
+        row = await pool.fetchrow(_USE_TICKET, hash_of(secret))
+    return (row["account_id"], row["until"]) if row is not None and row["account_id"] is not None else None
 
 
 _INSERT = """
     INSERT INTO api_tokens (id, account_id, name, token_hash, expires_at)
     VALUES ($1, $2, $3, $4, now() + make_interval(days => $5))"""
+_INSERT_PASSING = """
+    INSERT INTO api_tokens (id, account_id, name, token_hash, workflow_id, expires_at)
+    VALUES ($1, $2, 'workflow', $3, $4, now() + make_interval(secs => $5)) RETURNING expires_at"""
 _LIST = """
-    SELECT id, account_id, name, created_at, expires_at, last_used_at, revoked_at FROM api_tokens ORDER BY created_at"""
+    SELECT id, account_id, name, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+    WHERE workflow_id IS NULL ORDER BY created_at"""
 _REVOKE = "UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
 _INSERT_TICKET = """
-    INSERT INTO tickets (token_hash, account_id, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))"""
+    INSERT INTO tickets (token_hash, account_id, expires_at, until)
+    VALUES ($1, $2, now() + make_interval(secs => $3), $4)"""
 _USE_TICKET = """
     WITH expired AS (DELETE FROM tickets WHERE expires_at < now() AND token_hash <> $1)
-    DELETE FROM tickets WHERE token_hash = $1 RETURNING CASE WHEN expires_at > now() THEN account_id END"""
+    DELETE FROM tickets WHERE token_hash = $1
+    RETURNING CASE WHEN least(expires_at, until) > now() THEN account_id END AS account_id, until"""

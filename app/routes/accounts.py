@@ -48,7 +48,7 @@ class AccountsController(Controller):
     @post("/api/tickets", operation_id="createTicket", status_code=201)
     async def ticket(self, services: TheServices, request: CallerRequest) -> Ticket:
         """A one-use secret for `?ticket=` of a WebSocket, good for a minute."""
-        secret = await mint_ticket(services.database, request.user.account_id)
+        secret = await mint_ticket(services.database, request.user.account_id, request.user.expires_at)
         return Ticket(secret, datetime.now(UTC) + timedelta(seconds=TICKET_SECONDS))
 
     @post("/api/logout", operation_id="logout", status_code=204)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -114,6 +115,7 @@ class _Door:
                 access=membership.access,
                 may_run=membership.may_run,
                 is_limited=caller.via != "admin",
+                for_s=(caller.expires_at - datetime.now(UTC)).total_seconds() if caller.expires_at else None,
             )
         except _SilentError:
             line.close(protocol.TOO_SLOW, f"Say hello within {patience_s:g} seconds.")

@@ -85,6 +85,7 @@ class WorkflowsController(Controller):
         self, services: TheServices, hub: TheHub, request: CallerRequest, data: JSONBody[dict[str, Any]]
     ) -> Response[Workflow]:
         """Create a workflow. A React Flow `toObject()` imports as it is; `warnings` names what could not be kept."""
+        request.user.check_resident()
         document = unwrap(data)
         name = clean_name(data.get("name") or document.get("name") or "Untitled")
         pictures = await _store_pictures(services, request.user.account_id, document)
@@ -165,6 +166,7 @@ class WorkflowsController(Controller):
         self, services: TheServices, hub: TheHub, request: CallerRequest, workflow_id: FromPath[str]
     ) -> Response[Workflow]:
         """A copy that is yours. Runs stay with the original; their pictures come along."""
+        request.user.check_resident()
         await services.workflows.membership(workflow_id, request.user.account_id, "read")
         room = await hub.read(workflow_id)
         nodes = [_without_live_run(node) for node in room.graph.nodes_in_order()]
@@ -244,7 +246,7 @@ class WorkflowsController(Controller):
         role = _given(data.role)
         async with services.database.acquire() as connection, connection.transaction():
             account = await create_account(connection, data.name)
-            await add_member(connection, workflow_id, account.id, role)
+            await add_member(connection, workflow_id, account.id, role, may_run=role != "viewer")
             url = await link_for(connection, account, services.settings.base_url)
         return InviteLink(account.id, url)
 

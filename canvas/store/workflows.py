@@ -111,13 +111,11 @@ class Workflows:
 
     async def set_member(self, workflow_id: str, account_id: str, role: Role) -> None:
         """Raises Conflict for the owner's own role, NotFound for an unknown account."""
-        async with reaching_the_database():
+        async with reaching_the_database(), self._pool.acquire() as connection, connection.transaction():
             try:
-                changed = await self._pool.fetchval(_SET_MEMBER, workflow_id, account_id, role, role != "viewer")
+                await add_member(connection, workflow_id, account_id, role, may_run=role != "viewer")
             except asyncpg.ForeignKeyViolationError as error:
                 raise NotFound("There is no such account.") from error
-        if changed is None:
-            raise Conflict("A workflow has one owner, and keeps it.", code="INVALID_STATE")
 
     async def remove_member(self, workflow_id: str, account_id: str) -> None:
         async with reaching_the_database():
@@ -126,9 +124,11 @@ class Workflows:
             raise NotFound("That account is no member that could be removed.")
 
 
-async def add_member(connection: Connection, workflow_id: str, account_id: str, role: Role) -> None:
-    """Inside the caller's transaction."""
-    await connection.fetchval(_SET_MEMBER, workflow_id, account_id, role, role != "viewer")
+async def add_member(connection: Connection, workflow_id: str, account_id: str, role: Role, *, may_run: bool) -> None:
+    """Inside the caller's transaction. Raises Conflict for the owner's own role."""
+    await connection.execute(_FORGET_GUEST, workflow_id, account_id)
+    if await connection.fetchval(_SET_MEMBER, workflow_id, account_id, role, may_run) is None:
+        raise Conflict("A workflow has one owner, and keeps it.", code="INVALID_STATE")
 
 
 def _all(table: dict[str, Placed]) -> dict[str, Placed | None]:
@@ -146,25 +146,31 @@ _INSERT = """
 _INSERT_OWNER = """
     INSERT INTO members (workflow_id, account_id, role, may_run) VALUES ($1, $2, 'owner', true)"""
 _MEMBERSHIP = """
-    SELECT role, may_run, access FROM members JOIN workflows ON workflows.id = members.workflow_id
+    SELECT role, may_run, access FROM workflow_roles JOIN workflows ON workflows.id = workflow_id
     WHERE workflow_id = $1 AND account_id = $2 AND (deleted_at IS NOT NULL) = $3"""
-_ROLES = "SELECT account_id, role FROM members WHERE workflow_id = $1 AND account_id = ANY($2::text[])"
+_ROLES = "SELECT account_id, role FROM workflow_roles WHERE workflow_id = $1 AND account_id = ANY($2::text[])"
 _LIST = """
     SELECT id, name, role, epoch, seq, workflows.created_at, updated_at
-    FROM members JOIN workflows ON workflows.id = members.workflow_id
+    FROM workflow_roles JOIN workflows ON workflows.id = workflow_id
     WHERE account_id = $1 AND (deleted_at IS NOT NULL) = $5
       AND ($2::timestamptz IS NULL OR (updated_at, id) < ($2, $3))
     ORDER BY updated_at DESC, id DESC LIMIT $4"""
 _SUMMARY = """
     SELECT id, name, role, epoch, seq, workflows.created_at, updated_at
-    FROM workflows JOIN members ON workflows.id = members.workflow_id
+    FROM workflows JOIN workflow_roles ON workflows.id = workflow_id
     WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"""
 _MEMBERS = """
-    SELECT account_id, name, color, members.role, may_run
-    FROM members JOIN accounts ON accounts.id = account_id WHERE workflow_id = $1 ORDER BY members.created_at"""
+    SELECT account_id, name, color, given.role, may_run
+    FROM workflow_roles AS given JOIN accounts ON accounts.id = account_id
+    WHERE workflow_id = $1 ORDER BY given.created_at, account_id"""
 _SET_MEMBER = """
     INSERT INTO members AS old (workflow_id, account_id, role, may_run) VALUES ($1, $2, $3, $4)
     ON CONFLICT (workflow_id, account_id) DO UPDATE SET role = excluded.role, may_run = excluded.may_run
     WHERE old.role <> 'owner' RETURNING role"""
 _REMOVE_MEMBER = """
-    DELETE FROM members WHERE workflow_id = $1 AND account_id = $2 AND role <> 'owner' RETURNING role"""
+    WITH member AS (
+      DELETE FROM members WHERE workflow_id = $1 AND account_id = $2 AND role <> 'owner' RETURNING account_id
+    ), guest AS (DELETE FROM share_guests WHERE workflow_id = $1 AND account_id = $2 RETURNING account_id)
+    SELECT account_id FROM member UNION SELECT account_id FROM guest"""
+# What links gave goes: else a lower role than theirs would not be one.
+_FORGET_GUEST = "DELETE FROM share_guests WHERE workflow_id = $1 AND account_id = $2"

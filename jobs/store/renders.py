@@ -158,6 +158,6 @@ _SHOWN = """
     LEFT JOIN renders ON renders.id = coalesce(render_variants.render_id, (
       SELECT id FROM renders WHERE object_key = objects.key ORDER BY created_at LIMIT 1))
     WHERE objects.key = $1 AND (objects.account_id = $2 OR EXISTS (
-      SELECT FROM members WHERE members.workflow_id = renders.workflow_id AND members.account_id = $2))
+      SELECT FROM workflow_roles AS mine WHERE mine.workflow_id = renders.workflow_id AND mine.account_id = $2))
     LIMIT 1"""
 _OBJECT = "SELECT key, account_id, content_type, size_bytes, sha256, is_private FROM objects WHERE key = $1"

@@ -173,11 +173,11 @@ _CANCEL = f"""
 _DEAD = "SELECT * FROM runs WHERE is_dead ORDER BY started_at DESC, id DESC LIMIT $1"
 # One short walk down an index per workflow, so that the cost grows with the page and not with the table.
 _VISIBLE = """
-    SELECT runs.* FROM members CROSS JOIN LATERAL (
-      SELECT * FROM runs WHERE subject_id = members.workflow_id
+    SELECT runs.* FROM workflow_roles AS mine CROSS JOIN LATERAL (
+      SELECT * FROM runs WHERE subject_id = mine.workflow_id
       AND ($3::text IS NULL OR node_id = $3) AND ($4::text IS NULL OR status = $4)
       AND ($5::text IS NULL OR provider = $5) AND ($9::boolean IS NULL OR is_dead = $9)
       AND ($6::timestamptz IS NULL OR (started_at, id) < ($6, $7::text))
       ORDER BY started_at DESC, id DESC LIMIT $8) AS runs
-    WHERE members.account_id = $1 AND ($2::text IS NULL OR members.workflow_id = $2)
+    WHERE mine.account_id = $1 AND ($2::text IS NULL OR mine.workflow_id = $2)
     ORDER BY runs.started_at DESC, runs.id DESC LIMIT $8"""

@@ -69,6 +69,10 @@ RULES = {
     "setMember": "manage",
     "removeMember": "manage",
     "invite": "manage",
+    "createShare": "manage",
+    "listShares": "manage",
+    "revokeShare": "manage",
+    "createWorkflowToken": "manage",
 }
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -133,6 +137,8 @@ class World(NamedTuple):
             "nameVersion": {"name": "x"},
             "setMember": {"role": "viewer"},
             "invite": {"role": "viewer", "name": "x"},
+            "createShare": {"role": "viewer"},
+            "createWorkflowToken": {"userId": "u", "name": "x", "role": "viewer"},
         }
         return bodies.get(operation.id)
 
@@ -162,6 +168,8 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         paths = {"workflow_id": workflow_id, "job_id": job_id, "render_id": render["id"], "key": key}
         made = owner.http.post(f"/api/workflows/{workflow_id}/versions", json={"name": "kept"}).json()
         paths |= {"account_id": editor.id, "version": str(made["version"]), "provider": "replicate", "token": "x"}
+        share = owner.http.post(f"/api/workflows/{workflow_id}/shares", json={"role": "viewer"}).json()
+        paths["share_id"] = share["id"]
         yield World(owner, editor, viewer, stranger, paths, trashed)
 
 
