@@ -12,20 +12,18 @@ import structlog
 from canvas import protocol
 from canvas.access import Role, may, refusal
 from canvas.budget import BYTES, JUNK_COST, RESYNC_COST, Budget
-from canvas.compaction import compacted
 from canvas.errors import BadRequest, Invalid, NotFound, TooLarge, Unavailable
 from canvas.ids import new_id
 from canvas.open_room import OpenRoom, Socket, Tasks
 from canvas.protocol import Hello, Ping, Presence, Result, Resync
 from canvas.push import Push
 from canvas.relay.port import AccessHint, ClientHint, DeletedHint, Hint, OpsHint, PresenceHint, Relay, RunsHint
+from canvas.resuming import resumption_of
 from canvas.room import Close, Room, Session
 from canvas.store.port import CanvasStore, Resumption
 
 log = structlog.get_logger(__name__)
 
-MAX_RESUME = 5_000  # transactions: to read and compact them takes some 30 ms
-MAX_RESUME_AS_IT_WAS = 1_000  # beyond, what was written over since is left out
 POLL_S = 1.0  # how late an edit of another process is when Redis is away
 KEEP_S = 5.0
 IDLE_S = 60.0  # an empty room stays this long: longer than a page reload
@@ -99,26 +97,8 @@ class Hub:
         return role
 
     async def _resumption(self, opened: OpenRoom, session: Session, hello: Hello) -> Resumption:
-        room, resume = opened.room, hello.resume
-        can_resume = resume is not None and resume.epoch == room.epoch and 0 <= room.seq - resume.seq <= MAX_RESUME
-        resumption = await self._store.resumption(
-            room.workflow_id,
-            session.account_id,
-            session.client_id,
-            after=resume.seq if resume is not None and can_resume else None,
-            acked=resume.acked_client_seq if resume is not None else 0,
-        )
+        resumption = await resumption_of(self._store, opened.room, session, hello)
         opened.check_epoch(resumption.epoch)
-        # Another process may have committed more since: that comes as ops, when this room hears of it.
-        late = [result for result in resumption.results if result.seq > room.seq]
-        if late and late[0].client_seq is not None:
-            resumption.last_client_seq = late[0].client_seq - 1
-            resumption.results = [result for result in resumption.results if result.seq <= room.seq]
-        if resumption.missed is not None and resume is not None:
-            missed = [transaction for transaction in resumption.missed if transaction.seq <= room.seq]
-            resumption.missed = missed if len(missed) == room.seq - resume.seq else None  # else the log was trimmed
-            if resumption.missed is not None and len(missed) > MAX_RESUME_AS_IT_WAS:
-                resumption.missed = compacted(missed)
         return resumption
 
     @staticmethod
@@ -343,7 +323,8 @@ class Hub:
         """What lost hints would have told, and who fell silent."""
         if not self._rooms:
             return
-        self._end_expired()
+        for opened in tuple(self._rooms.values()):
+            opened.end_expired(self._now())
         heads = await self._store.heads(list(self._rooms))
         for workflow_id, opened in tuple(self._rooms.items()):
             head = heads.get(workflow_id)
@@ -354,17 +335,6 @@ class Hub:
             opened.room.presences.expire(self._now())
             if opened.room.is_dirty or opened.room.owes_frames:
                 self._has_news(opened)
-
-    def _end_expired(self) -> None:
-        now = self._now()
-        for opened in tuple(self._rooms.values()):
-            over = [
-                one.id for one in opened.room.sessions.values() if one.expires_at is not None and one.expires_at <= now
-            ]
-            for session_id in over:
-                opened.room.leave(session_id)
-                reason = "What you signed in with has expired. Sign in again."
-                opened.carry_out([Close(session_id, protocol.SIGN_IN, reason)])
 
     async def keep(self) -> None:
         """Tell others who is here, put empty rooms away."""

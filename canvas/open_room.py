@@ -123,6 +123,12 @@ class OpenRoom:
             self.room.leave(session_id)
             socket.close(code, reason)
 
+    def end_expired(self, now: float) -> None:
+        """Close the sockets of those whose sign-in has run out."""
+        sessions = self.room.sessions.values()
+        for session_id in [one.id for one in sessions if one.expires_at is not None and one.expires_at <= now]:
+            self._drop(session_id, protocol.SIGN_IN, "What you signed in with has expired. Sign in again.")
+
     def end(self, code: int, reason: str) -> None:
         """Close the room here, with everybody in it."""
         if self.is_gone:

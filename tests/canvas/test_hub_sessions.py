@@ -75,7 +75,7 @@ async def test_who_cannot_resume_gets_a_snapshot(world: World, resume: ResumePoi
 
 async def test_a_long_log_is_told_in_few_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """RS7, RS2"""
-    monkeypatch.setattr("canvas.hub.MAX_RESUME_AS_IT_WAS", 3)
+    monkeypatch.setattr("canvas.resuming.MAX_RESUME_AS_IT_WAS", 3)
     hub = world.hub()
     ada = await world.client(hub).join()
     await ada.pushed(1, adding("a"))
@@ -88,7 +88,7 @@ async def test_a_long_log_is_told_in_few_words(world: World, monkeypatch: pytest
     assert [len(one["ops"]) for one in back.heard[1]["transactions"]] == [0, 0, 0, 0, 1]
     assert [len(one["ops"]) for one in shortly.heard[1]["transactions"]] == [1, 1, 1]
 
-    monkeypatch.setattr("canvas.hub.MAX_RESUME", 4)
+    monkeypatch.setattr("canvas.resuming.MAX_RESUME", 4)
     assert (await world.client(hub).join(resume=ResumePoint(epoch, 1, 6))).heard[0]["mode"] == "snapshot"
     monkeypatch.setattr("canvas.store.postgres.MAX_RESUME_BYTES", 10)
     assert (await world.client(hub).join(resume=ResumePoint(epoch, 3, 6))).heard[0]["mode"] == "snapshot"

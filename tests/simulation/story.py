@@ -51,8 +51,8 @@ def simulate(seed: int, counts: Counter[str] | None = None) -> list[str]:
     numbers = iter(range(1 << 40))
     with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
         patch.setattr("canvas.hub.new_id", lambda prefix: f"{prefix}_{next(numbers)}")
-        patch.setattr("canvas.hub.MAX_RESUME_AS_IT_WAS", 5)
-        patch.setattr("canvas.hub.MAX_RESUME", 25)
+        patch.setattr("canvas.resuming.MAX_RESUME_AS_IT_WAS", 5)
+        patch.setattr("canvas.resuming.MAX_RESUME", 25)
         try:
             run_virtually(main)
         except (StuckError, TimeoutError, Unavailable) as error:

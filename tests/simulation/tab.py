@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from canvas import hub, protocol
+from canvas import protocol, resuming
 from canvas.client.replica import Gap, Replica, Welcome
 from canvas.errors import Invalid
 from canvas.graph import Graph
@@ -248,7 +248,7 @@ class Tab:
         if welcome.mode == "resume" and (is_other_history or not self.replica.is_whole):
             self._watch.wrong(f"{self.name} was resumed at {welcome.epoch} but is at {self.epoch} (RS2)")
         self.epoch = welcome.epoch
-        is_compacted = welcome.mode == "resume" and welcome.seq - self.replica.seq > hub.MAX_RESUME_AS_IT_WAS
+        is_compacted = welcome.mode == "resume" and welcome.seq - self.replica.seq > resuming.MAX_RESUME_AS_IT_WAS
         self._watch.counts["compacted resumes"] += is_compacted
         self.compacted_to = welcome.seq if is_compacted else self.compacted_to if welcome.mode == "resume" else 0
         is_first = not self._is_welcome
