@@ -196,7 +196,7 @@ def a_long_resume_leaves_out_too_much(patch: pytest.MonkeyPatch) -> None:
     def last_only(transactions: list[Transaction]) -> list[Transaction]:
         return [msgspec.structs.replace(one, ops=[]) for one in transactions[:-1]] + transactions[-1:]
 
-    patch.setattr("canvas.hub.compacted", last_only)
+    patch.setattr("canvas.resuming.compacted", last_only)
 
 
 @bug
