@@ -195,12 +195,13 @@ def list_runs(dead: bool, limit: int) -> None:  # noqa: ARG001 - said, so that a
     """List dead runs, newest first."""
     for run in _with_services(lambda services: services.runs.dead(limit)):
         reason = f"{run.error.code}  charged: {run.error.charged}" if run.error else ""
+        reason += "  its picture came late" if run.late_images else ""
         click.echo(f"{run.job_id}  {run.provider:10}  {run.started_at:%Y-%m-%d %H:%M}  {reason}")
 
 
 @runs.command("replay")
 @click.argument("run_id", required=False)
-@click.option("--all", "every", is_flag=True, help="Every dead run.")
+@click.option("--all", "every", is_flag=True, help="Every dead run, but those whose picture came late.")
 def replay_runs(run_id: str | None, every: bool) -> None:
     """Start a dead run once more, as a new one. One that may have been charged may be charged again."""
     from app.replay import replay

@@ -13,11 +13,16 @@ AT_MOST = 1_000  # one by one, they are a minute's work
 
 
 async def replay(runs: Runs, run_id: str | None) -> list[tuple[str, str]]:
-    """Pairs of old and new run; None: every dead one, and one that cannot start stays dead. Raises as `Runs.retry`."""
+    """Pairs of old and new run; None: every dead one. Raises as `Runs.retry`.
+
+    Of all of them, one that cannot start stays dead, and one whose picture came late is not paid for again (JB35).
+    """
     if run_id is not None:
         return [(run_id, await _again(runs, run_id))]
     pairs = []
     for run in await runs.dead(AT_MOST):
+        if run.late_images:
+            continue
         try:
             pairs.append((run.job_id, await _again(runs, run.job_id)))
         except EaselError as error:

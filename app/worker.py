@@ -13,11 +13,15 @@ from app.sweeper import keep_retiring, keep_versioning
 from canvas.ids import new_id
 from jobs.calls import Calls
 from jobs.cancels import Cancels
+from jobs.late_orders import LateOrders
+from jobs.late_variants import LateVariants
 from jobs.queue import answer_bells
-from jobs.reconciler import keep_reconciling, keep_ringing, keep_telling
+from jobs.reconciler import keep_finishing, keep_looking, keep_reconciling, keep_ringing, keep_telling
 from jobs.runner import Runner
 from jobs.store.calls import CallStore
 from jobs.store.claims import Claims
+from jobs.store.late_orders import LateOrderStore
+from jobs.store.late_variants import LateVariantStore
 from jobs.webhooks.addresses import Addresses
 from jobs.webhooks.inbox import keep_sorting
 
@@ -48,11 +52,17 @@ async def work(settings: Settings) -> None:
             patience=patience,
         )
         cancels = Cancels(call_store, services.registry, patience.deadline_s)
+        late_order_store = LateOrderStore(services.database, services.relay, services.picture_url)
+        late_orders = LateOrders(late_order_store, services.registry, services.keeper)
+        late_variant_store = LateVariantStore(services.database, services.relay, services.picture_url)
+        late_variants = LateVariants(late_variant_store, services.keeper)
         log.info("worker.ready", worker=name, concurrency=settings.worker_concurrency)
         async with asyncio.TaskGroup() as loops:
             keepers = [loops.create_task(keep_ringing(services.bells))]
             keepers.append(loops.create_task(keep_reconciling(services.bells)))
             keepers.append(loops.create_task(keep_telling(cancels)))
+            keepers.append(loops.create_task(keep_looking(late_orders)))
+            keepers.append(loops.create_task(keep_finishing(late_variants)))
             keepers.append(loops.create_task(keep_sorting(services.webhooks.inbox)))
             keepers.append(loops.create_task(keep_versioning(services.versions, settings.retention_days)))
             keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))

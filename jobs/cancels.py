@@ -8,10 +8,11 @@ from contextlib import suppress
 import structlog
 
 from canvas.errors import Unavailable
-from jobs.call import CallState, parts_of
+from jobs.call import Call, CallState, parts_of
 from jobs.errors import JobError, OutcomeUnknown
 from jobs.providers.port import Order, Progress
 from jobs.providers.registry import Registry
+from jobs.run import Run
 from jobs.store.calls import CallStore, OpenCall
 
 log = structlog.get_logger(__name__)
@@ -36,8 +37,7 @@ class Cancels:
         state: CallState = "unknown"
         is_free = False
         try:
-            is_free = await self._stop(left)
-            state = "cancelled"
+            state, is_free = await self._stop(left)
         except OutcomeUnknown:
             pass
         except JobError as error:
@@ -52,26 +52,34 @@ class Cancels:
             await self._store.close(left.run, left.call, state, is_free=is_free)
         return True
 
-    async def _stop(self, left: OpenCall) -> bool:
-        """Whether it has surely cost nothing. Raises JobError."""
+    async def _stop(self, left: OpenCall) -> tuple[CallState, bool]:
+        """What the order is now, and whether it has surely cost nothing. Raises JobError.
+
+        Of what was paid for and nobody wished away it is still to be seen what became of it (JB35).
+        """
         provider = self._registry.get(left.run.request.provider)
-        ticket = left.call.ticket or await provider.find(_order(left, self._registry))
+        is_wanted = provider.is_paid and left.run.status != "cancelled"
+        ticket = left.call.ticket
+        if ticket is None and is_wanted:
+            return "unknown", False
+        ticket = ticket or await provider.find(order_of(left.run, left.call, self._registry))
         if ticket is not None:
             await provider.cancel(ticket)
-        return ticket is None or not provider.is_paid
+        return "unknown" if is_wanted else "cancelled", ticket is None or not provider.is_paid
 
 
-def _order(left: OpenCall, registry: Registry) -> Order:
-    """As it was sent, to be looked for."""
-    run, call = left.run, left.call
+def order_of(run: Run, call: Call, registry: Registry) -> Order:
+    """As it was sent, to be looked for after the end of its run."""
     model = registry.model(run.request.provider, run.model)
     part = parts_of(run, model)[call.number]
-    return Order(call.id, model, part.prompt, _say_nothing, _wait_for_nothing, job_id=call.job_id)
+    return Order(call.id, model, part.prompt, _say_nothing, _pause, job_id=call.job_id)
 
 
 async def _say_nothing(_: Progress) -> None:
     """Nobody looks at an ended run's progress."""
 
 
-async def _wait_for_nothing(_: float) -> bool:
+async def _pause(seconds: float) -> bool:
+    """A webhook wakes nobody here: it makes the order due (JB35)."""
+    await asyncio.sleep(seconds)
     return False

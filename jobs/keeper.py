@@ -18,6 +18,8 @@ from jobs.providers.port import Picture, Provider
 from jobs.renders import KeptObject, KeptPicture, VariantKind, object_key
 from jobs.run import Run
 
+VARIANT_PAUSES_S = (0.5, 1.0)
+
 T = TypeVar("T")
 
 
@@ -68,14 +70,31 @@ class Keeper:
         return made
 
     async def finish(self, run: Run, made: MadePicture, watermark: str) -> KeptPicture:
-        """Its variants. Raises ImageInvalid when none can be made, StorageFailed."""
+        """With its variants. Raises ImageInvalid when they cannot be made, three times, and StorageFailed."""
         content = await self.read(made.key)
-        variants = await self._pictures.variants(content, watermark, generated=True)
+        variants = await patiently(
+            lambda: self._pictures.variants(content, watermark, generated=True),
+            lambda error: isinstance(error, ImageInvalid),
+            VARIANT_PAUSES_S,
+            self._sleep,
+        )
         kept: dict[VariantKind, KeptObject] = {}
         for variant in variants:
             kept[variant.kind] = stored = _variant_object(run, made, variant)
             await self._put(stored.key, variant.content, stored.content_type)
-        return KeptPicture(original_of(made), kept, made.seed)
+        return KeptPicture(_original(made), kept, made.seed)
+
+    async def finish_or_bare(
+        self, run: Run, made: MadePicture, watermark: str
+    ) -> tuple[KeptPicture, ImageInvalid | None]:
+        """A picture without its small sizes is a picture all the same, and they may be made later (JB36).
+
+        And why they could not be made. Raises StorageFailed.
+        """
+        try:
+            return await self.finish(run, made, watermark), None
+        except ImageInvalid as error:
+            return KeptPicture(_original(made), {}, made.seed), error
 
     async def read(self, key: str) -> bytes:
         """Raises StorageFailed, also when it is not there."""
@@ -130,7 +149,7 @@ def _passes(error: EaselError) -> bool:
     return isinstance(error, DownloadFailed | StorageFailed) and error.code != "OUTPUT_EXPIRED"
 
 
-def original_of(made: MadePicture) -> KeptObject:
+def _original(made: MadePicture) -> KeptObject:
     return KeptObject(
         key=made.key,
         content_type=made.content_type,

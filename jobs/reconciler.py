@@ -9,6 +9,8 @@ import structlog
 
 from canvas.errors import Unavailable
 from jobs.cancels import Cancels
+from jobs.late_orders import LateOrders
+from jobs.late_variants import LateVariants
 from jobs.store.bells import BATCH, BellStore
 
 log = structlog.get_logger(__name__)
@@ -16,6 +18,7 @@ log = structlog.get_logger(__name__)
 RING_EVERY_S = 1.0
 RECONCILE_EVERY_S = 2.0
 TELL_EVERY_S = 2.0
+LATE_EVERY_S = 5.0
 
 
 async def keep_ringing(bells: BellStore) -> None:
@@ -47,6 +50,26 @@ async def keep_telling(cancels: Cancels) -> None:
             log.info("orders.closed", count=closed)
 
     await _every(TELL_EVERY_S, tell)
+
+
+async def keep_looking(orders: LateOrders) -> None:
+    """Until cancelled: look for orders of which nobody knew what became of them (JB35)."""
+
+    async def look() -> None:
+        while await orders.look():
+            pass
+
+    await _every(LATE_EVERY_S, look)
+
+
+async def keep_finishing(variants: LateVariants) -> None:
+    """Until cancelled: make the small sizes that could not be made at once (JB36)."""
+
+    async def finish() -> None:
+        while await variants.finish():
+            pass
+
+    await _every(LATE_EVERY_S, finish)
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:

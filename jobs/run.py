@@ -29,6 +29,7 @@ LIVE: frozenset[Status] = frozenset(status for status, next_ones in TRANSITIONS.
 
 MAX_PROMPT_CHARACTERS = 32_000  # the largest that any provider takes
 MAX_SEED = 2**32 - 1  # what Stability takes; the others take more
+LATE = "The picture came after the run had ended: it was charged, and is among your renders."
 SEEDS = 2**31  # what we draw from: it fits every provider's integer
 
 _SIZE = re.compile(r"([0-9]{1,5})[x×]([0-9]{1,5})", re.IGNORECASE)
@@ -112,6 +113,8 @@ class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     error: Failure | None = None
     replayed_as: str | None = None
     """The run that is this one's second chance."""
+    late_images: tuple[str, ...] = ()
+    """Pictures that came after its end, of orders whose outcome nobody knew then (JB35)."""
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,6 +157,8 @@ class Run(msgspec.Struct, frozen=True):
     """Why it is back in the line, as long as it is."""
     cost: Cost | None = None
     replayed_as: str | None = None
+    late_images: tuple[str, ...] = ()
+    """Keys of originals."""
 
     @property
     def is_live(self) -> bool:
@@ -179,6 +184,7 @@ class Run(msgspec.Struct, frozen=True):
             cost=self.cost,
             error=self.error,
             replayed_as=self.replayed_as,
+            late_images=tuple(picture_url(key) for key in self.late_images),
         )
 
     def frame(self) -> Frame:
@@ -232,6 +238,17 @@ def node_change(
     if status == "failed":
         return NodeChange(values | {"/data/error": error}, ())
     return NodeChange(values, ("/data/error",))
+
+
+def late_change(at: datetime, image_url: str, thumbnail_url: str) -> NodeChange:
+    """JB35. The run stays failed, and so does its node: with its picture, and a sentence that says so."""
+    values = {
+        "/data/imageUrl": image_url,
+        "/data/thumbnailUrl": thumbnail_url,
+        "/data/error": LATE,
+        "/data/updatedAt": msgspec.to_builtins(at),
+    }
+    return NodeChange(values, ())
 
 
 def new_payload(request: StartImageJobRequest, model: Model) -> Payload:

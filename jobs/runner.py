@@ -13,8 +13,8 @@ from canvas.errors import Unavailable
 from canvas.relay.port import CancelHint, Hint, Relay
 from jobs.call import Failed, Made, MadePicture, Outcome, Waits
 from jobs.calls import Calls, Job
-from jobs.errors import Cancelled, ImageInvalid, JobError, LeaseLost, ProviderFailed
-from jobs.keeper import Keeper, original_of
+from jobs.errors import Cancelled, JobError, LeaseLost, ProviderFailed
+from jobs.keeper import Keeper
 from jobs.lease import Guard
 from jobs.patience import Patience, Sleep, patiently
 from jobs.progress import Previews, Reporter
@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 LEASE_S = 15.0
 MAX_TAKEOVERS = 20  # a run that takes its worker down with it must not take down every worker for ever
-VARIANT_PAUSES_S = (0.5, 1.0)
 END_PAUSES_S = (0.2, 0.5, 1.0, 2.0)  # together well within a lease, after which another worker tries
 
 
@@ -170,16 +169,10 @@ class Runner:
         await self._claims.note(run, message, {"code": "PARTIAL_RESULT", "reasons": reasons})
 
     async def _finish(self, claim: Claim, made: MadePicture) -> KeptPicture:
-        """A picture without its small sizes is a picture all the same: it was paid for."""
-
-        async def finish() -> KeptPicture:
-            return await self._keeper.finish(claim.run, made, claim.account_name)
-
-        try:
-            return await patiently(finish, lambda error: isinstance(error, ImageInvalid), VARIANT_PAUSES_S, self._sleep)
-        except ImageInvalid as error:
+        picture, error = await self._keeper.finish_or_bare(claim.run, made, claim.account_name)
+        if error is not None:
             await self._claims.note(claim.run, error.detail, {"code": "VARIANT_FAILED"})
-            return KeptPicture(original_of(made), {}, made.seed)
+        return picture
 
     async def _end(self, run: Run, decision: list[KeptPicture] | Later | Failure) -> None:
         match decision:

@@ -50,7 +50,7 @@ class CallStore:
     async def of_run(self, run: Run) -> dict[int, Call]:
         """The newest call of each of the run's orders, by their numbers."""
         async with reaching_the_database():
-            return {row["number"]: _call(row) for row in await self._database.fetch(_OF_RUN, run.id)}
+            return {row["number"]: call_of(row) for row in await self._database.fetch(_OF_RUN, run.id)}
 
     # Each of these raises LeaseLost, and answers the call as it is now.
 
@@ -74,7 +74,7 @@ class CallStore:
                 sending.estimate_usd,
             )
             await self._tell(this, run, row, f"Sent to {sending.model.label}")
-            return _call(row)
+            return call_of(row)
 
     async def withdraw(self, run: Run, call: Call, reason: str) -> None:
         """The order was not let in: as if it had never been sent."""
@@ -88,7 +88,7 @@ class CallStore:
             await _held(this, run)
             row = await this.connection.fetchrow(_ACCEPTED, call.id, ticket.id, json_of(ticket))
             await self._tell(this, run, row, "Accepted")
-            return _call(row)
+            return call_of(row)
 
     async def answered(self, run: Run, call: Call, answer: Answered, cost_usd: float | None) -> Call:
         """Where the pictures can be had, before any of them is downloaded."""
@@ -96,7 +96,7 @@ class CallStore:
             await _held(this, run)
             row = await this.connection.fetchrow(_ANSWERED, call.id, json_of(answer), cost_usd)
             await self._tell(this, run, row, f"Answered: {_count(len(answer.urls))}")
-            return _call(row)
+            return call_of(row)
 
     async def kept(
         self, run: Run, call: Call, answer: Answered, made: list[MadePicture], cost_usd: float | None
@@ -109,7 +109,7 @@ class CallStore:
             await self._tell(this, run, row, f"Stored: {_count(len(made))}")
             for note in answer.notes:
                 await this.append(run.id, "log", note, data={"order": call.number, "code": "NOTE"})
-            return _call(row)
+            return call_of(row)
 
     async def failed(self, run: Run, call: Call, failure: Failure, state: CallState = "failed") -> Call:
         """Ended without pictures; what was surely not charged has cost nothing."""
@@ -117,7 +117,7 @@ class CallStore:
             await _held(this, run)
             row = await this.connection.fetchrow(_FAILED, call.id, state, json_of(failure), failure.charged)
             await self._tell(this, run, row, failure.detail, **failure.facts())
-            return _call(row)
+            return call_of(row)
 
     async def _tell(self, this: Turn, run: Run, row: asyncpg.Record | None, message: str, **facts: Any) -> None:
         assert row is not None  # the run is held, and its calls go only with it
@@ -134,13 +134,13 @@ class CallStore:
                 "SELECT * FROM runs WHERE id = ANY($1::text[])", [row["run_id"] for row in rows]
             )
         of_id = {row["id"]: run_of(row) for row in runs}
-        return [OpenCall(of_id[row["run_id"]], _call(row)) for row in rows if row["run_id"] in of_id]
+        return [OpenCall(of_id[row["run_id"]], call_of(row)) for row in rows if row["run_id"] in of_id]
 
     async def close(self, run: Run, call: Call, state: CallState, *, is_free: bool) -> None:
         """No event: the run's stream has ended with its last one (JB20)."""
         async with reaching_the_database(), self._database.acquire() as connection, connection.transaction():
             await connection.execute(_CLOSE, call.id, state, is_free)
-            await connection.execute(_NEW_COST, run.id)
+            await connection.execute(NEW_COST, run.id)
 
 
 async def _held(this: Turn, run: Run) -> None:
@@ -152,7 +152,7 @@ def _count(pictures: int) -> str:
     return f"{pictures} picture{'' if pictures == 1 else 's'}"
 
 
-def _call(row: asyncpg.Record | None) -> Call:
+def call_of(row: asyncpg.Record | None) -> Call:
     assert row is not None
     return Call(
         id=row["id"],
@@ -169,31 +169,33 @@ def _call(row: asyncpg.Record | None) -> Call:
 
 # Queries
 
-_COLUMNS = "*, extract(epoch FROM clock_timestamp() - sent_at)::float8 AS age_s"
-_OF_RUN = f"SELECT DISTINCT ON (number) {_COLUMNS} FROM provider_calls WHERE run_id = $1 ORDER BY number, attempt DESC"
+CALL = "*, extract(epoch FROM clock_timestamp() - sent_at)::float8 AS age_s"
+_OF_RUN = f"SELECT DISTINCT ON (number) {CALL} FROM provider_calls WHERE run_id = $1 ORDER BY number, attempt DESC"
 _SEND = f"""
     INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, estimate_usd,
       state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'sending')
     ON CONFLICT (id) DO UPDATE SET sent_at = clock_timestamp(), credential = excluded.credential
-    RETURNING {_COLUMNS}"""
+    RETURNING {CALL}"""
 _ACCEPTED = f"""
     UPDATE provider_calls SET state = 'accepted', job_id = $2, ticket = $3, accepted_at = clock_timestamp()
-    WHERE id = $1 RETURNING {_COLUMNS}"""
+    WHERE id = $1 RETURNING {CALL}"""
 _ANSWERED = f"""
     UPDATE provider_calls SET state = 'answered', answer = $2, cost_usd = coalesce($3, cost_usd),
-      accepted_at = coalesce(accepted_at, clock_timestamp()) WHERE id = $1 RETURNING {_COLUMNS}"""
+      accepted_at = coalesce(accepted_at, clock_timestamp()) WHERE id = $1 RETURNING {CALL}"""
 _KEPT = f"""
     UPDATE provider_calls SET state = 'kept', answer = $2, cost_usd = coalesce($3, cost_usd), pictures = $4,
       ended_at = clock_timestamp(), accepted_at = coalesce(accepted_at, clock_timestamp())
-    WHERE id = $1 RETURNING {_COLUMNS}"""
+    WHERE id = $1 RETURNING {CALL}"""
+_LOOK = "CASE WHEN $2 = 'unknown' THEN clock_timestamp() + interval '30 s' END"  # JB35
 _FAILED = f"""
-    UPDATE provider_calls SET state = $2, error = $3, ended_at = clock_timestamp(),
-      cost_usd = CASE WHEN $4 = 'no' THEN 0 ELSE cost_usd END WHERE id = $1 RETURNING {_COLUMNS}"""
+    UPDATE provider_calls SET state = $2, error = $3, ended_at = clock_timestamp(), look_at = {_LOOK},
+      cost_usd = CASE WHEN $4 = 'no' THEN 0 ELSE cost_usd END WHERE id = $1 RETURNING {CALL}"""
 _LEFT_OPEN = f"""
-    SELECT {_COLUMNS} FROM provider_calls WHERE state IN ('sending', 'accepted')
+    SELECT {CALL} FROM provider_calls WHERE state IN ('sending', 'accepted')
     AND (state = 'accepted' OR sent_at < clock_timestamp() - interval '30 s')  -- somebody may be sending it just now
     AND EXISTS (SELECT FROM runs WHERE id = run_id AND finished_at IS NOT NULL) ORDER BY sent_at LIMIT $1"""
-_CLOSE = """
-    UPDATE provider_calls SET state = $2, ended_at = clock_timestamp(), cost_usd = CASE WHEN $3 THEN 0 ELSE cost_usd END
+_CLOSE = f"""
+    UPDATE provider_calls SET state = $2, ended_at = clock_timestamp(), look_at = {_LOOK},
+      cost_usd = CASE WHEN $3 THEN 0 ELSE cost_usd END
     WHERE id = $1 AND state IN ('sending', 'accepted')"""
-_NEW_COST = f"UPDATE runs SET {COST} WHERE id = $1"
+NEW_COST = f"UPDATE runs SET {COST} WHERE id = $1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -13,21 +14,32 @@ from jobs.pages import Place
 from jobs.renders import KeptObject, KeptPicture, Origin, Render, RenderVariant, StoredObject, VariantKind
 from jobs.run import PictureUrl, Run
 
+VARIANTS_AGAIN = timedelta(minutes=1)
 VARIANT_ORDER: tuple[VariantKind, ...] = ("thumbnail", "icon", "display")
 
 
-async def insert_pictures(connection: Connection, run: Run, pictures: list[KeptPicture]) -> None:
-    """In the transaction that completes the run. Repeating it changes nothing (JB16)."""
-    objects = [kept for picture in pictures for kept in (picture.original, *picture.variants.values())]
-    await connection.executemany(
-        _INSERT_OBJECT,
-        [(kept.key, run.account_id, kept.content_type, kept.size_bytes, kept.sha256) for kept in objects],
-    )
-    for number, picture in enumerate(pictures):
+async def insert_pictures(connection: Connection, run: Run, pictures: list[KeptPicture], first: int = 0) -> None:
+    """In the transaction that completes the run. Repeating it changes nothing (JB16).
+
+    `first`: the first one's number in its run. One without small sizes is put down for another try (JB36).
+    """
+    await _insert_objects(connection, run, [picture.original for picture in pictures])
+    for number, picture in enumerate(pictures, first):
         render_id = await connection.fetchval(_INSERT_RENDER, *_render_row(run, number, picture))
-        await connection.executemany(
-            _INSERT_VARIANT, [(render_id, kind, *_variant_row(kept)) for kind, kept in picture.variants.items()]
-        )
+        await insert_variants(connection, run, render_id, picture.variants)
+
+
+async def insert_variants(
+    connection: Connection, run: Run, render_id: str, variants: dict[VariantKind, KeptObject]
+) -> None:
+    await _insert_objects(connection, run, list(variants.values()))
+    rows = [(render_id, kind, *_variant_row(kept)) for kind, kept in variants.items()]
+    await connection.executemany(_INSERT_VARIANT, rows)
+
+
+async def _insert_objects(connection: Connection, run: Run, objects: list[KeptObject]) -> None:
+    rows = [(kept.key, run.account_id, kept.content_type, kept.size_bytes, kept.sha256) for kept in objects]
+    await connection.executemany(_INSERT_OBJECT, rows)
 
 
 def _render_row(run: Run, number: int, picture: KeptPicture) -> tuple[object, ...]:
@@ -44,6 +56,7 @@ def _render_row(run: Run, number: int, picture: KeptPicture) -> tuple[object, ..
         run.request.provider,
         run.model,
         run.payload.parent_id,
+        None if picture.variants else VARIANTS_AGAIN,
     )
 
 
@@ -136,8 +149,8 @@ _INSERT_OBJECT = """
 # DO UPDATE and not DO NOTHING: it answers with the id of the row that is there.
 _INSERT_RENDER = """
     INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height, content_type,
-      prompt, seed, provider, model, parent_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+      prompt, seed, provider, model, parent_id, variants_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp() + $16::interval)
     ON CONFLICT (run_id, picture) DO UPDATE SET object_key = excluded.object_key RETURNING id"""
 _INSERT_VARIANT = """
     INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)

@@ -41,6 +41,7 @@ def run_of(row: asyncpg.Record | None) -> Run:
         waits_for=row["waits_for"] if row["status"] == "pending" else None,
         cost=_cost(row),
         replayed_as=row["replayed_as"],
+        late_images=tuple(row["late_images"]),
     )
 
 

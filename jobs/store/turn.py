@@ -63,6 +63,10 @@ class Turn:
             self._head = self._head._replace(seq=hint.head)
             self.hints.append(hint)
 
+    async def shows(self, run: Run) -> bool:
+        """Whether the run's node is still this run's, and not a later one's."""
+        return await self.connection.fetchval(_SHOWN, self.workflow_id, run.node_id, run.id) is True
+
     async def tell(
         self,
         run: Run,
@@ -98,6 +102,7 @@ async def turn(database: Pool, relay: Relay, workflow_id: str) -> AsyncIterator[
         await relay.publish(workflow_id, hint)
 
 
+_SHOWN = "SELECT node_data ->> 'jobId' = $3 FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"
 _APPEND = """
     WITH run AS (UPDATE runs SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq),
     workflow AS (UPDATE workflows SET event_seq = event_seq + 1 WHERE id = $2 RETURNING event_seq)

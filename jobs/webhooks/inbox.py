@@ -100,6 +100,7 @@ async def _tell(this: Turn, row: Any) -> None:
         return
     if row["job_id"] is not None:
         await _name_job(this, row)
+    await connection.execute(_LOOK, row["order_id"])
     if told["is_live"] and told["is_higher"]:
         data = {"provider": row["provider"], "eventId": row["event_id"], "reported": row["word"]}
         await this.append(row["run_id"], "webhook", f"{row['provider']} reports: {row['word']}", data=data)
@@ -138,6 +139,7 @@ _SORTED = """
 _NAME_JOB = """
     UPDATE provider_calls SET job_id = $2
     WHERE id = $1 AND job_id IS NULL AND state IN ('sending', 'unknown')"""
+_LOOK = "UPDATE provider_calls SET look_at = clock_timestamp() WHERE id = $1 AND state = 'unknown'"  # JB35
 _SALT = """
     SELECT runs.payload ->> 'salt' FROM provider_calls call JOIN runs ON runs.id = call.run_id
     WHERE call.id = $1 AND call.provider = 'midjourney'"""

@@ -23,6 +23,8 @@ from jobs.gate.memory import MemoryGate
 from jobs.images.decode import Facts
 from jobs.images.variants import Variant
 from jobs.keeper import Keeper
+from jobs.late_orders import LateOrders
+from jobs.late_variants import LateVariants
 from jobs.objects.store import Objects, open_objects
 from jobs.patience import Patience
 from jobs.providers.port import Answer, Limits, Model, Order, Picture, Plan, Progress, PromptSpec, Report, Ticket
@@ -36,6 +38,8 @@ from jobs.store.bells import BellStore
 from jobs.store.calls import CallStore
 from jobs.store.claims import Claims
 from jobs.store.events import PostgresEvents
+from jobs.store.late_orders import LateOrderStore
+from jobs.store.late_variants import LateVariantStore
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
@@ -124,7 +128,9 @@ class ScriptedProvider:
 
 
 class ScriptedPictures:
-    """Takes any bytes for a PNG of 64x32, but for `broken`."""
+    """Takes any bytes for a PNG of 64x32, but for `broken`. The next `refusals` get no small sizes."""
+
+    refusals = 0
 
     async def inspect(self, content: bytes) -> Facts:
         if content == b"broken":
@@ -135,6 +141,9 @@ class ScriptedPictures:
         return [content + b" quarter %d" % place for place in range(4)]
 
     async def variants(self, content: bytes, watermark: str, *, generated: bool) -> list[Variant]:
+        if self.refusals:
+            self.refusals -= 1
+            raise ImageInvalid("The picture takes longer than 30 s to decode. Export it smaller.")
         return [
             Variant("thumbnail", b"thumbnail of " + content, 300, 300),
             Variant("icon", b"icon of " + content, 128, 128),
@@ -241,6 +250,13 @@ class World:
     def cancels(self) -> Cancels:
         return Cancels(self.call_store, self.registry, 60.0)
 
+    def late_orders(self) -> LateOrders:
+        store = LateOrderStore(self.database, self.relay, PictureUrl())
+        return LateOrders(store, self.registry, self.keeper, follow_s=5.0)
+
+    def late_variants(self) -> LateVariants:
+        return LateVariants(LateVariantStore(self.database, self.relay, PictureUrl()), self.keeper)
+
     async def _sleep(self, delay_s: float) -> None:
         self.slept.append(delay_s)
 
@@ -275,6 +291,11 @@ class World:
     async def let_wait_run_out(self) -> None:
         """For runs that were put off: their time has come."""
         await self.database.execute("UPDATE runs SET run_after = now() - interval '1 s' WHERE status = 'pending'")
+
+    async def let_late_be_due(self) -> None:
+        """Orders to be looked for and small sizes to be made: their time has come."""
+        await self.database.execute("UPDATE provider_calls SET look_at = now() WHERE look_at IS NOT NULL")
+        await self.database.execute("UPDATE renders SET variants_at = now() WHERE variants_at IS NOT NULL")
 
     async def call_states(self) -> list[str]:
         rows = await self.database.fetch("SELECT state FROM provider_calls ORDER BY attempt, number")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.store import bells, calls, claims, costs, events, renders, runs
+from jobs.store import bells, calls, claims, costs, events, late_orders, late_variants, renders, runs
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +56,9 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (claims._LAPSED, ("w1", long_ago)),
         (calls._OF_RUN, ("r7",)),
         (calls._LEFT_OPEN, (50,)),
+        (late_orders._TAKE, (4, long_ago)),
+        (late_orders._NEXT_PICTURE, ("r7",)),
+        (late_variants._TAKE, (long_ago,)),
         (costs._SPENT, ("a5", "")),
         (renders._SHOWN, ("k7", "a5")),
         (runs._LIVE_OF_WORKFLOW, ("w7",)),
