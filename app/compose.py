@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from app.auth.accounts import Accounts
 from app.auth.callers import Callers
 from app.auth.issuer import Issuer
+from app.auth.rates import RequestRates
 from app.migrate import check_schema
 from app.providers import registry_of, report_senders
 from app.settings import Settings, SettingsError, masked
@@ -64,6 +65,7 @@ class Services(NamedTuple):
     versions: Versions
     accounts: Accounts
     callers: Callers
+    rates: RequestRates
     objects: Objects
     originals: Originals
     pictures: PictureWorkers
@@ -113,6 +115,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             versions=Versions(database),
             accounts=Accounts(database),
             callers=Callers(database, settings.admin_token, settings.origins, _issuer(settings, http)),
+            rates=RequestRates(redis, settings.requests_per_minute),
             objects=objects,
             originals=Originals(ObjectRows(database), objects),
             pictures=pictures,

@@ -16,7 +16,10 @@ _PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:{cdn}; connect-src 'self' ws: wss:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_ONE_USE = ("/login",)  # whoever only looks (a chat's link preview) must not use a login link up
+_LINKS = (
+    "/login",
+    "/s/",
+)  # whoever only looks (a chat's link preview) must not use a login link up, nor become a guest
 
 
 class Edge:
@@ -40,7 +43,7 @@ class Edge:
                 self._guard(scope, message)
             await send(message)
 
-        if scope["method"] == "HEAD" and not scope["path"].startswith(_ONE_USE):
+        if scope["method"] == "HEAD" and not scope["path"].startswith(_LINKS):
             await self._app({**scope, "method": "GET"}, _Disconnecting(receive), _without_body(send_guarded))
         else:
             await self._app(scope, receive, send_guarded)

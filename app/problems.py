@@ -58,7 +58,9 @@ def problem(
 
 def on_easel_error(request: AnyRequest, error: EaselError) -> Response[dict[str, object]]:
     facts = {key: value for key, value in error.facts.items() if value is not None}
-    return problem(request, error.status, error.title, error.detail, error.code, facts=facts)
+    wait_s = facts.get("retryAfter")
+    headers = None if wait_s is None else {"Retry-After": str(wait_s)}
+    return problem(request, error.status, error.title, error.detail, error.code, headers=headers, facts=facts)
 
 
 def on_http_error(request: AnyRequest, error: HTTPException) -> Response[dict[str, object]]:

@@ -88,7 +88,7 @@ def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
         },
         signature_types=INJECTED_TYPES,
         middleware=[
-            DefineMiddleware(Authentication, callers=services.callers),
+            DefineMiddleware(Authentication, callers=services.callers, rates=services.rates),
             DefineMiddleware(Idempotency, answers=KeptAnswers(services.database)),  # type: ignore[arg-type]  # ours is plain ASGI
         ],
         guards=[requires_sign_in],

@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     objects_public: bool = True
     max_upload_bytes: int = 50 << 20
     max_pixels: int = 64_000_000
+    requests_per_minute: int = 600
+    """What one account may ask; `admin_token` is not counted."""
     retention_days: int = 30
     """How long automatic versions are kept, thinned to one a day after the first."""
     worker_concurrency: int = 8
@@ -148,6 +150,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         raise SettingsError(
             "EASEL_RETRY_SECONDS, EASEL_RATE_LIMIT_SECONDS and EASEL_BUDGET_USD_PER_DAY must be at least 0."
         )
+    if settings.requests_per_minute < 1:
+        raise SettingsError("EASEL_REQUESTS_PER_MINUTE must be at least 1.")
     if settings.max_upload_bytes < 1 or settings.max_pixels < 1:
         raise SettingsError("EASEL_MAX_UPLOAD_BYTES and EASEL_MAX_PIXELS must be at least 1.")
     if settings.retention_days < 1:

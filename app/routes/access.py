@@ -9,6 +9,7 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.types import ASGIApp
 
 from app.auth.callers import Caller, Callers
+from app.auth.rates import RequestRates
 from app.compose import Services
 from app.stopping import Stopping
 from canvas.errors import Invalid, NotFound, NotSignedIn
@@ -16,6 +17,8 @@ from canvas.hub import Hub
 
 OPEN = {"open": True}
 """`opt` of a route that anybody may call."""
+UNCOUNTED = {"uncounted": True}
+"""`opt` of a route that the page itself asks many times a second: it does not count as a request."""
 
 TheServices = NamedDependency[Services]
 TheHub = NamedDependency[Hub]
@@ -27,9 +30,10 @@ OpenRequest = Request[Caller | None, None, State]
 class Authentication(AbstractAuthenticationMiddleware):
     """Puts the caller on every request; None for nobody. Routes that are not open refuse nobody."""
 
-    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers, rates: RequestRates) -> None:
         super().__init__(app, scopes=None)
         self._callers = callers
+        self._rates = rates
 
     async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg]
         if connection.scope["type"] == ScopeType.HTTP:
@@ -37,7 +41,15 @@ class Authentication(AbstractAuthenticationMiddleware):
         if connection.scope["type"] != ScopeType.HTTP or connection.route_handler.opt.get("open"):
             return AuthenticationResult(user=None, auth=None)  # sockets and open routes ask for themselves
         method = str(connection.scope.get("method", "GET"))
-        caller = await self._callers.of_request(connection.headers, connection.cookies, method)
+        address = connection.client.host if connection.client else None
+        self._rates.check_refusals(address)
+        try:
+            caller = await self._callers.of_request(connection.headers, connection.cookies, method)
+        except NotSignedIn:
+            await self._rates.count_refusal(address)
+            raise
+        if caller is not None and caller.via != "admin" and not connection.route_handler.opt.get("uncounted"):
+            await self._rates.count_request(caller.account_id)
         return AuthenticationResult(user=caller, auth=None)
 
 

@@ -12,7 +12,7 @@ from app.auth.accounts import Account
 from app.auth.login_links import sign_in
 from app.auth.sessions import COOKIE, SESSION_DAYS, end_session
 from app.auth.tokens import TICKET_SECONDS, mint_ticket
-from app.routes.access import OPEN, CallerRequest, TheServices
+from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
 
 
 class ChangeMe(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,8 +29,9 @@ class AccountsController(Controller):
     tags = ("accounts",)
 
     @get("/login", opt=OPEN, operation_id="login", include_in_schema=False)
-    async def login(self, services: TheServices, token: FromQuery[str] = "") -> Redirect:
+    async def login(self, services: TheServices, request: OpenRequest, token: FromQuery[str] = "") -> Redirect:
         """Use a login link up and go to the page."""
+        await services.rates.count_link(request.client.host if request.client else None)
         secret = await sign_in(services.database, token)
         cookie = session_cookie(secret, secure=services.settings.is_https)
         return Redirect("/", status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})

@@ -6,7 +6,7 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app.compose import Services
-from app.routes.access import CallerRequest, TheServices, TheStopping
+from app.routes.access import UNCOUNTED, CallerRequest, TheServices, TheStopping
 from app.routes.streams import Listener, after_of, event_stream
 from canvas.access import Action
 from canvas.errors import NotFound
@@ -85,7 +85,7 @@ class RunsController(Controller):
         await _visible(services, request, job_id, "run")
         return _accepted(await services.runs.retry(job_id, request.user.account_id))
 
-    @get("/{job_id:str}/preview", operation_id="getPreview", media_type="image/webp")
+    @get("/{job_id:str}/preview", opt=UNCOUNTED, operation_id="getPreview", media_type="image/webp")
     async def preview(self, services: TheServices, request: CallerRequest, job_id: FromPath[str]) -> Response[bytes]:
         """The newest preview of a run that is being made."""
         await _visible(services, request, job_id, "read")

@@ -116,6 +116,7 @@ class ShareLinksController(Controller):
     @get("/s/{token:str}", opt=OPEN, operation_id="openShare", include_in_schema=False)
     async def open(self, services: TheServices, request: OpenRequest, token: FromPath[str]) -> Redirect:
         """Follow a link: somebody who is not signed in becomes a guest, and both go to the canvas."""
+        await services.rates.count_link(request.client.host if request.client else None)
         share = await services.shares.find(token)
         account_id = await _signed_in(services, request)
         cookies = []

@@ -156,7 +156,7 @@ def test_hostile_ids_are_not_found(person: Person, method: str, path: str) -> No
     for text in HOSTILE_TEXTS:
         for first in (workflow_id, text):
             ids = {"workflow_id": first, "record_id": text, "account_id": text, "job_id": text, "render_id": text}
-            url = path.format(**ids, key=text, version=text, provider=text, token=text)
+            url = path.format(**ids, key=text, version=text, provider=text, token=text, share_id=text)
             with person.http.stream(method, url, json={"role": "viewer", "name": "x", "ops": []}) as answer:
                 assert answer.status_code < 500, (method, url)
                 if answer.status_code >= 400:
