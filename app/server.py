@@ -32,8 +32,9 @@ from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
 from app.routes.objects import ObjectsController
 from app.routes.page import page_routes
+from app.routes.renders import RendersController
 from app.routes.rooms import room
-from app.routes.runs import ProvidersController, RendersController, RunsController, WorkflowEventsController
+from app.routes.runs import ProvidersController, RunsController, WorkflowEventsController
 from app.routes.schema import schema_routes
 from app.routes.sharing import ShareLinksController, SharingController
 from app.routes.usage import UsageController

@@ -12,6 +12,9 @@ from canvas.store.postgres import Pool, reaching_the_database
 from canvas.store.retention import retire
 from canvas.store.shares import Shares
 from canvas.store.versions import Versions, keep_versions
+from jobs.errors import StorageFailed
+from jobs.objects.port import ObjectStore
+from jobs.store.renders import retire_renders
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +48,16 @@ async def keep_retiring(database: Pool, keep_days: int) -> None:
     await _every(SWEEP_EVERY_S, lambda: retire(database, keep_days))
 
 
+async def keep_retiring_renders(database: Pool, objects: ObjectStore, keep_days: int) -> None:
+    """Until it is cancelled."""
+    await _every(SWEEP_EVERY_S, lambda: retire_renders(database, objects, keep_days))
+
+
 async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await act()
-        except Unavailable as error:
+        except (Unavailable, StorageFailed) as error:
             log.warning("housekeeping.waits", reason=error.detail)
         await asyncio.sleep(interval_s)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from canvas.errors import BadRequest
 from jobs.run import Run
 
 VariantKind = Literal["thumbnail", "icon", "display"]
@@ -82,6 +83,32 @@ class Render(msgspec.Struct, frozen=True, rename="camel"):
     variants: tuple[RenderVariant, ...]
     origin: Origin
     created_at: datetime
+    is_favorite: bool = False
+    deleted_at: datetime | None = None
+    """Since when it is in the trash."""
+
+
+class RenderFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of an account's pictures; each that is None does not matter."""
+
+    workflow_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    parent_id: str | None = None
+    is_favorite: bool | None = None
+    words: tuple[str, ...] = ()
+    """Each has to be somewhere in the prompt, in whatever case."""
+    in_trash: bool = False
+
+
+MAX_SEARCH_CHARACTERS = 200
+
+
+def words_of(text: str | None) -> tuple[str, ...]:
+    """What a person looks for. Raises BadRequest for more than anybody types."""
+    if text is not None and len(text) > MAX_SEARCH_CHARACTERS:
+        raise BadRequest(f"q has at most {MAX_SEARCH_CHARACTERS} characters.")
+    return tuple((text or "").split())
 
 
 def object_key(

@@ -1,19 +1,24 @@
 """/objects/{key}: stored pictures, with ranges and a cache that never has to ask again."""
 
 import re
+import unicodedata
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 from litestar import Controller, Response, get
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from app.auth.callers import Caller
 from app.compose import Services
 from app.routes.access import OPEN, OpenRequest, TheServices
 from canvas.errors import NotFound
-from jobs.renders import StoredObject
+from jobs.renders import EXTENSIONS, StoredObject
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+# What no file system takes, and what could deceive: marks that turn the direction of what follows.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"*/:<>?\\|%;]')
+MAX_NAME_CHARACTERS = 100
 _NONE = "There is no such picture."
 
 
@@ -23,13 +28,18 @@ class ObjectsController(Controller):
 
     @get("/{key:path}", opt=OPEN, operation_id="getObject")
     async def read(
-        self, services: TheServices, request: OpenRequest, key: FromPath[str]
+        self, services: TheServices, request: OpenRequest, key: FromPath[str], download: FromQuery[str | None] = None
     ) -> Response[bytes | None] | Stream:
-        """A stored picture. Its address cannot be guessed; unless pictures are public, sign in as well."""
+        """A stored picture. Its address cannot be guessed; unless pictures are public, sign in as well.
+
+        `download`: what the file is to be called, without its ending; it is then saved and not shown.
+        """
         stored = await services.renders.stored_object(key.lstrip("/"))
         if stored is None or not await _may_see(services, request, stored):
             raise NotFound(_NONE)
         headers = _headers(stored, is_public=services.settings.objects_public and not stored.is_private)
+        if download is not None:
+            headers["Content-Disposition"] = attachment(download, stored)
         if headers["ETag"] in (request.headers.get("if-none-match") or ""):
             return Response(None, status_code=304, headers=headers)
         span = range_of(request.headers.get("range"), stored.size_bytes)
@@ -66,6 +76,16 @@ def _headers(stored: StoredObject, *, is_public: bool) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cross-Origin-Resource-Policy": "cross-origin" if is_public else "same-site",
     }
+
+
+def attachment(name: str, stored: StoredObject) -> str:
+    """MR6. RFC 6266: what is asked for, made fit for every file system, with the ending of what it really is."""
+    ending = EXTENSIONS[stored.content_type]
+    plain = f"easel-{stored.sha256.hex()[:8]}"
+    cleaned = " ".join(_UNFIT.sub(" ", unicodedata.normalize("NFC", name)).split())
+    base = cleaned[:MAX_NAME_CHARACTERS].strip(". ") or plain
+    fallback = base if base.isascii() else plain
+    return f"attachment; filename=\"{fallback}.{ending}\"; filename*=UTF-8''{quote(f'{base}.{ending}', safe='')}"
 
 
 def range_of(header: str | None, size: int) -> tuple[int, int] | None:

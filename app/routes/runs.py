@@ -1,4 +1,4 @@
-"""/api/runs: start, watch, cancel and repeat; /api/providers and /api/renders: with what, and what came of it."""
+"""/api/runs: start, watch, cancel and repeat; /api/providers: with what."""
 
 from typing import Annotated, Any
 
@@ -12,9 +12,8 @@ from canvas.access import Action
 from canvas.errors import NotFound
 from canvas.values import check_json
 from jobs.events import PAGE, EventBody, RunEvent
-from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
+from jobs.pages import DEFAULT_LIMIT, Page, checked_limit
 from jobs.providers.registry import ListedProvider
-from jobs.renders import Render
 from jobs.run import ImageJobRecord, StartImageJobRequest, Status
 
 _LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
@@ -152,39 +151,6 @@ class ProvidersController(Controller):
     async def list_providers(self, services: TheServices) -> list[ListedProvider]:
         """Who can make pictures here, and what each model takes and costs."""
         return services.registry.listing()
-
-
-class RendersController(Controller):
-    path = "/api/renders"
-    tags = ("renders",)
-
-    @get(operation_id="listRenders")
-    async def list_renders(
-        self,
-        services: TheServices,
-        request: CallerRequest,
-        workflow_id: Annotated[str | None, QueryParameter(name="workflowId")] = None,
-        provider: FromQuery[str | None] = None,
-        q: FromQuery[str | None] = None,
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
-    ) -> Page[Render]:
-        """Your pictures, newest first; `q` is looked for in their prompts."""
-        found = await services.renders.of_account(
-            request.user.account_id,
-            workflow_id=workflow_id,
-            provider=provider,
-            q=q,
-            before=place_of(cursor),
-            limit=checked_limit(limit),
-        )
-        last = Place(found[-1].created_at, found[-1].id) if found else None
-        return page_of(found, limit, last)
-
-    @get("/{render_id:str}", operation_id="getRender")
-    async def read(self, services: TheServices, request: CallerRequest, render_id: FromPath[str]) -> Render:
-        """One of your pictures."""
-        return await services.renders.get(render_id, request.user.account_id)
 
 
 async def _visible(services: Services, request: CallerRequest, job_id: str, action: Action) -> ImageJobRecord:

@@ -10,11 +10,23 @@ import asyncpg
 from canvas.errors import NotFound
 from canvas.ids import new_id
 from canvas.store.postgres import Connection, Pool, reaching_the_database
+from jobs.objects.port import ObjectStore
 from jobs.pages import Place
-from jobs.renders import KeptObject, KeptPicture, Origin, Render, RenderVariant, StoredObject, VariantKind
+from jobs.renders import (
+    KeptObject,
+    KeptPicture,
+    Origin,
+    Render,
+    RenderFilter,
+    RenderVariant,
+    StoredObject,
+    VariantKind,
+)
 from jobs.run import PictureUrl, Run
 
 VARIANTS_AGAIN = timedelta(minutes=1)
+GRAM = 3  # characters of a piece by which prompts are found: `prompt_grams` in the database
+_AT_ONCE = 200
 VARIANT_ORDER: tuple[VariantKind, ...] = ("thumbnail", "icon", "display")
 
 
@@ -84,21 +96,21 @@ class RenderStore:
         return (await self._with_variants([row]))[0]
 
     async def of_account(
-        self,
-        account_id: str,
-        *,
-        workflow_id: str | None,
-        provider: str | None,
-        q: str | None,
-        before: Place | None,
-        limit: int,
+        self, account_id: str, wanted: RenderFilter, *, before: Place | None, limit: int
     ) -> list[Render]:
-        """Newest first; `q` is looked for in the prompts."""
-        at, id_ = before or (None, None)
-        pattern = f"%{_literally(q)}%" if q else None
+        """MR1. Newest first."""
+        query, values = list_query(account_id, wanted, before, limit)
         async with reaching_the_database():
-            rows = await self._database.fetch(_LIST, account_id, workflow_id, provider, pattern, at, id_, limit)
+            rows = await self._database.fetch(query, *values)
         return await self._with_variants(rows)
+
+    async def change(
+        self, ids: list[str], account_id: str, *, is_favorite: bool | None, is_deleted: bool | None
+    ) -> list[str]:
+        """MR3, MR5. The ids of those that are the account's; nothing is said of the others. None: as it is."""
+        async with reaching_the_database():
+            rows = await self._database.fetch(_CHANGE, ids, account_id, is_favorite, is_deleted)
+        return [row["id"] for row in rows]
 
     async def stored_object(self, key: str) -> StoredObject | None:
         async with reaching_the_database():
@@ -134,7 +146,53 @@ class RenderStore:
             variants=tuple(variants[kind] for kind in VARIANT_ORDER if kind in variants),
             origin=Origin(row["prompt"], row["seed"], row["provider"], row["model"], row["parent_id"]),
             created_at=row["created_at"],
+            is_favorite=row["is_favorite"],
+            deleted_at=row["deleted_at"],
         )
+
+
+def list_query(account_id: str, wanted: RenderFilter, before: Place | None, limit: int) -> tuple[str, list[object]]:
+    """Only the conditions that matter, so that the planner sees which index answers."""
+    values: list[object] = []
+
+    def value(one: object) -> str:
+        values.append(one)
+        return f"${len(values)}"
+
+    where = [f"account_id = {value(account_id)}", f"deleted_at IS {'NOT ' if wanted.in_trash else ''}NULL"]
+    columns = (("workflow_id", wanted.workflow_id), ("provider", wanted.provider), ("model", wanted.model))
+    for column, name in (*columns, ("parent_id", wanted.parent_id)):
+        if name is not None:
+            where.append(f"{column} = {value(name)}")
+    if wanted.is_favorite is not None:
+        where.append("is_favorite" if wanted.is_favorite else "NOT is_favorite")
+    if wanted.words:
+        where.append(f"prompt ILIKE ALL ({value([f'%{_literally(word)}%' for word in wanted.words])}::text[])")
+    if any(len(word) >= GRAM for word in wanted.words):  # shorter ones are in no index
+        where.append(f"prompt_grams(prompt) @> prompt_grams({value(' '.join(wanted.words))}::text)")
+    if before is not None:
+        where.append(f"(created_at, id) < ({value(before.at)}, {value(before.id)})")
+    return f"SELECT * FROM renders WHERE {' AND '.join(where)} {_NEWEST_FIRST} LIMIT {value(limit)}", values
+
+
+async def retire_renders(database: Pool, objects: ObjectStore, keep_days: int) -> int:
+    """MR4. Take away what has been in the trash for `keep_days`, bytes included; answers how many pictures.
+
+    Rows first: a crash before the bytes leaves objects that nobody names, never a name of nothing.
+    Raises Unavailable, StorageFailed.
+    """
+    retired = 0
+    while True:
+        async with reaching_the_database(), database.acquire() as connection, connection.transaction():
+            ids = [row["id"] for row in await connection.fetch(_EXPIRED, keep_days, _AT_ONCE)]
+            keys = [row["object_key"] for row in await connection.fetch(_KEYS, ids)]
+            await connection.execute("DELETE FROM renders WHERE id = ANY($1::text[])", ids)
+            unnamed = [row["key"] for row in await connection.fetch(_UNNAMED, keys)]
+        for key in unnamed:
+            await objects.delete(key)
+        retired += len(ids)
+        if len(ids) < _AT_ONCE:
+            return retired
 
 
 def _literally(text: str) -> str:
@@ -156,12 +214,21 @@ _INSERT_VARIANT = """
     INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (render_id, kind) DO UPDATE SET object_key = excluded.object_key"""
-_GET = "SELECT * FROM renders WHERE id = $1 AND account_id = $2"
-_LIST = """
-    SELECT * FROM renders WHERE account_id = $1
-    AND ($2::text IS NULL OR workflow_id = $2) AND ($3::text IS NULL OR provider = $3)
-    AND ($4::text IS NULL OR prompt ILIKE $4) AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::text))
-    ORDER BY created_at DESC, id DESC LIMIT $7"""
+_GET = "SELECT * FROM renders WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
+_NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
+_CHANGE = """
+    UPDATE renders SET is_favorite = coalesce($3, is_favorite),
+      deleted_at = CASE $4::boolean WHEN true THEN coalesce(deleted_at, now()) WHEN false THEN NULL ELSE deleted_at END
+    WHERE id = ANY($1::text[]) AND account_id = $2 RETURNING id"""
+_EXPIRED = """
+    SELECT id FROM renders WHERE deleted_at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED"""
+_KEYS = """
+    SELECT object_key FROM renders WHERE id = ANY($1::text[])
+    UNION SELECT object_key FROM render_variants WHERE render_id = ANY($1::text[])"""
+_UNNAMED = """
+    DELETE FROM objects WHERE key = ANY($1::text[])
+    AND NOT EXISTS (SELECT FROM renders WHERE object_key = objects.key)
+    AND NOT EXISTS (SELECT FROM render_variants WHERE object_key = objects.key) RETURNING key"""
 _VARIANTS = """
     SELECT render_id, kind, object_key, width, height, content_type FROM render_variants
     WHERE render_id = ANY($1::text[])"""

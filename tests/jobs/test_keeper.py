@@ -8,6 +8,7 @@ from canvas.errors import Invalid, NotFound
 from jobs.call import parts_of
 from jobs.errors import DownloadFailed, ImageInvalid
 from jobs.providers.port import Picture, PromptSpec, Report
+from jobs.renders import RenderFilter
 from tests.jobs.test_calls import carried, said
 from tests.jobs.world import STUDIO, World
 
@@ -114,7 +115,7 @@ async def test_seeds_are_in_a_row_over_all_orders(world: World) -> None:
 async def test_a_picture_may_start_from_one_of_ours_and_says_so(world: World) -> None:
     """JB33"""
     first = await carried(world, (await world.start()).job_id)
-    (parent,) = await world.renders.of_account("ada", workflow_id=None, provider=None, q=None, before=None, limit=9)
+    (parent,) = await world.renders.of_account("ada", RenderFilter(), before=None, limit=9)
 
     record = await world.start(previous_image=f"https://easel.example{parent.variants[2].url}")
     done = await carried(world, record.job_id)
@@ -122,7 +123,7 @@ async def test_a_picture_may_start_from_one_of_ours_and_says_so(world: World) ->
     source = world.provider.orders[-1].source
     assert source is not None
     assert (source.content, source.width_px) == (b"picture 7", 64)
-    child, _ = await world.renders.of_account("ada", workflow_id=None, provider=None, q=None, before=None, limit=9)
+    child, _ = await world.renders.of_account("ada", RenderFilter(), before=None, limit=9)
     assert (child.job_id, child.origin.parent_id) == (done.job_id, parent.id)
     assert first.image_url == parent.image_url
 

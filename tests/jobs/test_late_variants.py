@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jobs.late_variants import PAUSES_S
-from jobs.renders import Render
+from jobs.renders import Render, RenderFilter
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +24,7 @@ async def bare(world: World, refusals: int = 3) -> str:
 
 
 async def render(world: World) -> Render:
-    filters = {"workflow_id": None, "provider": None, "q": None, "before": None}
-    (found,) = await world.renders.of_account("ada", **filters, limit=9)
+    (found,) = await world.renders.of_account("ada", RenderFilter(), before=None, limit=9)
     return found
 
 

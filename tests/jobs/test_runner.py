@@ -9,6 +9,7 @@ from canvas.errors import Unavailable
 from canvas.relay.port import RunsHint
 from jobs.errors import LeaseLost, ProviderFailed
 from jobs.providers.port import Picture, Progress, PromptSpec, Report
+from jobs.renders import RenderFilter
 from jobs.run import Failure, Run
 from jobs.runner import MAX_TAKEOVERS
 from tests.jobs.world import World, draw
@@ -26,7 +27,7 @@ async def test_a_run_goes_from_its_bell_to_a_stored_picture_on_its_node(world: W
     assert (done.status, done.progress, done.attempt, done.error) == ("completed", 100, 1, None)
     node = await world.node()
     assert (node["status"], node["imageUrl"]) == ("completed", done.image_url)
-    (render,) = await world.renders.of_account("ada", workflow_id=None, provider=None, q=None, before=None, limit=9)
+    (render,) = await world.renders.of_account("ada", RenderFilter(), before=None, limit=9)
     assert (render.image_url, render.width, render.height) == (done.image_url, 64, 32)
     assert (render.origin.prompt, render.origin.seed) == ("a fox", 7)
     assert [(variant.kind, variant.width) for variant in render.variants] == [

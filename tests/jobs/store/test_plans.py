@@ -7,12 +7,24 @@ from typing import Any
 
 import pytest
 
+from jobs.pages import Place
+from jobs.renders import RenderFilter
 from jobs.store import bells, calls, claims, costs, events, late_orders, late_variants, renders, runs
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+WANTED = (
+    RenderFilter(),
+    RenderFilter(workflow_id="w4"),
+    RenderFilter(provider="local", model="m"),
+    RenderFilter(is_favorite=True),
+    RenderFilter(in_trash=True),
+    RenderFilter(parent_id="p7"),
+    RenderFilter(words=("unicorn77777",)),
+    RenderFilter(words=("xy",)),
+)
 LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects")
 
 
@@ -36,7 +48,8 @@ async def crowded(world: World) -> World:
         INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height,
           content_type, prompt, provider, model, created_at)
           SELECT 'p' || g, 'a' || (g % 100 + 1), 'r' || g, 0, 'w' || (g % 1000 + 1), 'n', 'k' || g, 1, 1, 'image/png',
-            '', 'local', 'm', now() - g * interval '1 s' FROM generate_series(1, 100000) g;
+            'a watercolor unicorn' || g || ' in the snow', 'local', 'm', now() - g * interval '1 s'
+          FROM generate_series(1, 100000) g;
         INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
           SELECT 'p' || g, 'icon', 'k' || g, 1, 1, 'image/webp' FROM generate_series(1, 100000) g;
         INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, state,
@@ -45,6 +58,21 @@ async def crowded(world: World) -> World:
         ANALYZE;
     """)
     return world
+
+
+def listing(wanted: RenderFilter, before: Place | None = None) -> tuple[str, tuple[Any, ...]]:
+    query, values = renders.list_query("a5", wanted, before, 50)
+    return query, tuple(values)
+
+
+async def test_prompts_of_one_who_has_them_all_are_found_by_an_index(crowded: World) -> None:
+    """MR1: neither a table nor an account is read through for a word that is in few prompts."""
+    await crowded.database.execute("UPDATE renders SET account_id = 'a5'; ANALYZE renders")
+
+    query, arguments = listing(RenderFilter(words=("unicorn77777", "snow")))
+    plan = "\n".join(row[0] for row in await crowded.database.fetch("EXPLAIN ANALYZE " + query, *arguments))
+
+    assert "Bitmap Index Scan on renders_prompt" in plan, plan
 
 
 async def test_no_list_reads_a_whole_table(crowded: World) -> None:
@@ -68,8 +96,11 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (events._OF_RUN, ("r7", 0, 500)),
         (events._OF_WORKFLOW, ("w7", 0, 500)),
         (events._IS_OVER, ("r7", 1)),
-        (renders._LIST, ("a5", None, None, None, NOW, "p9", 50)),
-        (renders._LIST, ("a5", "w4", None, None, None, None, 50)),
+        *(listing(wanted, before) for wanted in WANTED for before in (None, Place(NOW, "p9"))),
+        (renders._CHANGE, (["p1"], "a5", True, None)),
+        (renders._EXPIRED, (30, 200)),
+        (renders._KEYS, (["p1", "p2"],)),
+        (renders._UNNAMED, (["k1", "k2"],)),
         (renders._VARIANTS, (["p1", "p2"],)),
         (renders._OBJECT, ("k7",)),
     ]
