@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { EaselError, type Me } from "./client";
 import { Editor } from "./editor/Editor";
 import { followLink, parseRoute, usePath } from "./route";
@@ -9,6 +9,8 @@ import { Loading } from "./ui/Loading";
 import { Notice } from "./ui/Notice";
 import { Toasts } from "./ui/Toasts";
 import { WorkflowList } from "./workflows/WorkflowList";
+
+const RendersPage = lazy(() => import("./gallery/RendersPage"));
 
 export function App() {
   const [me, setMe] = useState<Me | null>(null);
@@ -36,7 +38,9 @@ export function App() {
   if (me === null) return <Loading label="Opening Easel" />;
   return (
     <SessionContext value={me}>
-      <Page />
+      <Suspense fallback={<Loading label="Opening the page" />}>
+        <Page />
+      </Suspense>
       <Toasts />
     </SessionContext>
   );
@@ -50,6 +54,8 @@ function Page() {
       return <WorkflowList />;
     case "canvas":
       return <Editor key={route.workflowId} workflowId={route.workflowId} />;
+    case "renders":
+      return <RendersPage />;
     case "unknown":
       return (
         <Notice

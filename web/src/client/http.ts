@@ -63,6 +63,70 @@ export interface JobRecord {
   status: string;
 }
 
+export interface Render {
+  id: string;
+  jobId: string;
+  workflowId: string;
+  nodeId: string;
+  imageUrl: string;
+  width: number;
+  height: number;
+  contentType: string;
+  variants: { kind: "thumbnail" | "icon" | "display"; url: string; width: number; height: number; contentType: string }[];
+  origin: { prompt: string; seed: number | null; provider: string; model: string; parentId: string | null };
+  createdAt: string;
+  isFavorite: boolean;
+  deletedAt: string | null;
+}
+
+export interface RenderQuery {
+  q?: string;
+  provider?: string;
+  model?: string;
+  workflowId?: string;
+  parentId?: string;
+  favorite?: boolean;
+  deleted?: boolean;
+}
+
+export interface Artwork {
+  id: string;
+  slug: string;
+  title: string;
+  description: string | null;
+  category: string;
+  tags: string[];
+  originalUrl: string;
+  displayUrl: string;
+  thumbnailUrl: string;
+  iconUrl: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export type ArtworkChange = Partial<Pick<Artwork, "title" | "description" | "category" | "tags">>;
+
+export interface UploadTarget {
+  uploadUrl: string;
+  method: string;
+  headers: Record<string, string>;
+  key: string;
+  expiresAt: string;
+}
+
+export interface NewArtwork {
+  title: string;
+  originalKey: string;
+  workflowId?: string;
+  nodeId?: string;
+}
+
+export interface Provider {
+  id: string;
+  configured: boolean;
+  models: { id: string; label?: string }[];
+}
+
 export interface HttpOptions {
   /** Empty for the page's own origin, which signs in with its cookie. */
   baseUrl?: string;
@@ -101,6 +165,12 @@ function createCall({ baseUrl = "", token, fetch: send = globalThis.fetch.bind(g
   };
 }
 
+function queryOf(values: Record<string, string | number | boolean | undefined>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== "") query.set(name, String(value));
+  return query.size === 0 ? "" : `?${query}`;
+}
+
 export function createHttp(options: HttpOptions = {}) {
   const call = createCall(options);
   const workflow = (id: string): string => `/api/workflows/${encodeURIComponent(id)}`;
@@ -123,6 +193,25 @@ export function createHttp(options: HttpOptions = {}) {
 
     startRun: (body: StartRun, key?: string) => call("POST", "/api/runs", body, key) as Promise<JobRecord>,
     cancelRun: (jobId: string) => call("POST", `${run(jobId)}/cancel`) as Promise<JobRecord>,
+    listProviders: () => call("GET", "/api/providers") as Promise<Provider[]>,
+
+    listRenders: (wanted: RenderQuery = {}, cursor?: string, limit = 100) =>
+      call("GET", `/api/renders${queryOf({ ...wanted, cursor, limit })}`) as Promise<Page<Render>>,
+    getRender: (id: string) => call("GET", `/api/renders/${encodeURIComponent(id)}`) as Promise<Render>,
+    changeRenders: (ids: readonly string[], change: { isFavorite?: boolean; isDeleted?: boolean }) =>
+      call("PATCH", "/api/renders", { ids, ...change }) as Promise<{ ids: string[] }>,
+
+    listArtworks: (q?: string, cursor?: string, limit = 100) =>
+      call("GET", `/api/artworks${queryOf({ q, cursor, limit })}`) as Promise<Page<Artwork>>,
+    requestUpload: (file: { filename: string; contentType: string; sizeBytes: number }) =>
+      call("POST", "/api/artworks/upload-url", file) as Promise<UploadTarget>,
+    createArtwork: (body: NewArtwork, key?: string) => call("POST", "/api/artworks", body, key) as Promise<{ data: Artwork }>,
+    changeArtwork: (id: string, change: ArtworkChange) =>
+      call("PATCH", `/api/artworks/${encodeURIComponent(id)}`, change) as Promise<Artwork | { data: Artwork }>,
+    deleteArtwork: (id: string) => call("DELETE", `/api/artworks/${encodeURIComponent(id)}`),
+
+    addNode: (workflowId: string, node: NodeRecord) => call("POST", `${workflow(workflowId)}/nodes`, node) as Promise<NodeRecord>,
+
     retryRun: (jobId: string) => call("POST", `${run(jobId)}/retry`) as Promise<JobRecord>,
   };
 }

@@ -22,6 +22,9 @@ export function TopBar() {
         <a className="button button--ghost button--icon" href="/" aria-label="All canvases" title="All canvases" onClick={followLink}>
           <Icon name="back" />
         </a>
+        <a className="button button--ghost button--icon" href="/renders" aria-label="My renders" title="My renders" onClick={followLink}>
+          <Icon name="gallery" />
+        </a>
         <EditableText label="Canvas name" value={name} readOnly={!mayEdit} onCommit={rename} />
         {!mayEdit && (
           <span className="pill" title="You can look around and see others work, but not change anything.">

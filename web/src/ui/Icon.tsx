@@ -17,6 +17,12 @@ const PATHS = {
   eye: "M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6zM12 9.5a2.5 2.5 0 100 5 2.5 2.5 0 000-5z",
   previous: "M14 6l-6 6 6 6",
   next: "M10 6l6 6-6 6",
+  star: "M12 4l2.5 5.1 5.6.8-4 4 .9 5.6-5-2.7-5 2.7.9-5.6-4-4 5.6-.8z",
+  download: "M12 4v11M7 10l5 5 5-5M5 19h14",
+  copy: "M9 9h10v11H9zM5 15V4h10",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  search: "M11 5a6 6 0 100 12 6 6 0 000-12zM20 20l-4.7-4.7",
+  gallery: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
   box: "M5 5h14v14H5z",
   alert: "M12 8v5M12 16.5h.01M12 3l9.5 17h-19z",
 } as const;

@@ -1,17 +1,16 @@
 import { useEffect, useRef, useState, type DragEvent } from "react";
 import { newId } from "../client";
 import { canvasPath, navigate } from "../route";
-import { http, useMe } from "../session";
+import { http } from "../session";
+import { SiteBar } from "../SiteBar";
 import { Button } from "../ui/Button";
 import { Loading } from "../ui/Loading";
 import { sayError } from "../ui/toasts";
-import mark from "../ui/easel.svg";
 import { importFile } from "./importing";
 import { useWorkflows } from "./useWorkflows";
 import { WorkflowItem } from "./WorkflowItem";
 
 export function WorkflowList() {
-  const me = useMe();
   const { items, failure, reload, loadMore, rename, remove } = useWorkflows();
   const [isBusy, setBusy] = useState(false);
   const [isOver, setOver] = useState(false);
@@ -45,11 +44,7 @@ export function WorkflowList() {
       onDragLeave={(event) => event.currentTarget === event.target && setOver(false)}
       onDrop={onDrop}
     >
-      <header className="gallery__bar">
-        <img src={mark} alt="" width="28" height="28" />
-        <strong>Easel</strong>
-        <span className="gallery__me">{me.name}</span>
-      </header>
+      <SiteBar />
       <main className="gallery__main">
         <div className="gallery__head">
           <h1>Canvases</h1>
