@@ -169,4 +169,5 @@ def _variant_object(run: Run, made: MadePicture, variant: Variant) -> KeptObject
         sha256=sha256,
         width_px=variant.width_px,
         height_px=variant.height_px,
+        blur=variant.blur,
     )

@@ -36,6 +36,8 @@ class KeptObject(msgspec.Struct, frozen=True):
     sha256: bytes
     width_px: int
     height_px: int
+    blur: str | None = None
+    """A variant's: what to show until it has come."""
 
 
 class KeptPicture(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ class RenderVariant(msgspec.Struct, frozen=True, rename="camel"):
     width: int
     height: int
     content_type: str
+    blur: str | None = None
+    """A ThumbHash in base64, at most 36 characters: what to show until the picture has come."""
 
 
 class Origin(msgspec.Struct, frozen=True, rename="camel"):

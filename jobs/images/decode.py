@@ -42,6 +42,7 @@ class Limits(msgspec.Struct, frozen=True):
     max_pixels: int = 64_000_000
     max_side_px: int = 16_384  # WebP and most GPUs end here
     max_frames: int = 1_000  # half a minute of GIF; counting more of them is itself a cost
+    max_working_bytes: int = 420 * 1024 * 1024  # beside Python, the libraries and the file, in a child of 512 MiB
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -69,6 +70,11 @@ WEBP = Kind("WEBP", "image/webp", "webp")
 GIF = Kind("GIF", "image/gif", "gif")
 AVIF = Kind("AVIF", "image/avif", "avif")
 
+# What decoders need at their worst moment, in bytes a pixel: libwebp keeps two frames and hands over a copy of one,
+# libavif has planes, RGB and a copy, and of either Pillow makes its own.
+WEBP_WORKING_BYTES = 16
+AVIF_WORKING_BYTES = 10
+
 
 def sniff(content: bytes) -> Kind:
     """The kind of picture these bytes begin like. Raises ImageInvalid for everything else."""
@@ -93,8 +99,9 @@ def inspect(content: bytes, limits: Limits) -> Facts:
     kind = sniff(content)
     with opened(content, limits) as image:
         frames = _frames(image, kind)
-        image.load()
         width_px, height_px = _shown_size(image)
+        image.draft(None, (1, 1))  # a JPEG's every coefficient is read, and an eighth of its pixels made
+        image.load()
         return Facts(
             content_type=kind.content_type,
             extension=kind.extension,
@@ -116,6 +123,10 @@ def opened(content: bytes, limits: Limits) -> Iterator[Image.Image]:
         raise _too_large(
             f"The file has {len(content) / 2**20:.1f} MiB; at most {limits.max_bytes / 2**20:.0f} MiB are taken."
         )
+    if kind is WEBP:
+        width_px, height_px = size = _webp_size(content)
+        _check_size(size, limits)
+        _check_working_bytes(kind, size, WEBP_WORKING_BYTES * width_px * height_px, limits)
     Image.MAX_IMAGE_PIXELS = limits.max_pixels  # Pillow's own check, before it hands out the size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a decoder's remarks on odd metadata help nobody here
@@ -146,17 +157,56 @@ def orientation(image: Image.Image) -> int:
     return turn if turn in range(1, 9) else 1
 
 
-def _check_header(image: Image.Image, kind: Kind, limits: Limits) -> None:
-    width_px, height_px = image.size
-    if max(width_px, height_px) > limits.max_side_px:
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    width_px, height_px = size
+    if max(size) > limits.max_side_px:
         raise _too_large(
             f"The picture is {width_px} × {height_px}; a side may have at most {limits.max_side_px} pixels."
         )
     if width_px * height_px > limits.max_pixels:
         raise _too_large(f"The picture is {width_px} × {height_px}; at most {limits.max_pixels:,} pixels are taken.")
+
+
+def _check_header(image: Image.Image, kind: Kind, limits: Limits) -> None:
+    width_px, height_px = image.size
+    _check_size(image.size, limits)
+    if kind is JPEG:
+        _check_working_bytes(kind, image.size, _coefficient_bytes(image), limits)
+    elif kind is AVIF:
+        _check_working_bytes(kind, image.size, AVIF_WORKING_BYTES * width_px * height_px, limits)
     frames = _frames(image, kind)
     if frames > limits.max_frames:
         raise _too_large(f"The animation has {frames:,} frames; at most {limits.max_frames:,} are taken.")
+
+
+def _check_working_bytes(kind: Kind, size: tuple[int, int], working_bytes: int, limits: Limits) -> None:
+    if working_bytes > limits.max_working_bytes:
+        width_px, height_px = size
+        raise _too_large(
+            f"The picture is {width_px} × {height_px}, which takes too much memory to decode as {kind.pillow_name}. "
+            "Make it smaller, or export it as PNG."
+        )
+
+
+def _coefficient_bytes(image: Image.Image) -> int:
+    """A JPEG in several scans, as progressive ones are, keeps all its coefficients: two bytes each."""
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    largest = max((across * down for _, across, down, _ in layers), default=1) or 1
+    return 2 * sum(image.width * image.height * across * down // largest for _, across, down, _ in layers)
+
+
+def _webp_size(content: bytes) -> tuple[int, int]:
+    """What the header claims (RFC 9649): libwebp takes memory for it as soon as a file is opened. 0 × 0: unknown."""
+    first, at = content[12:16], 20
+    if first == b"VP8X":
+        return (int.from_bytes(content[24:27], "little") + 1, int.from_bytes(content[27:30], "little") + 1)
+    if first == b"VP8L":
+        bits = int.from_bytes(content[at + 1 : at + 5], "little")
+        return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if first == b"VP8 ":
+        width, height = (int.from_bytes(content[at + start : at + start + 2], "little") for start in (6, 8))
+        return (width & 0x3FFF, height & 0x3FFF)
+    return (0, 0)
 
 
 def _frames(image: Image.Image, kind: Kind) -> int:

@@ -6,12 +6,14 @@ and carry no EXIF: a phone's GPS position stays in the original.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Literal
 
 import msgspec
 from PIL import Image, ImageCms, ImageOps
 
+from jobs.images.blur import blur_of
 from jobs.images.decode import Limits, opened, orientation
 from jobs.images.watermark import stamp
 
@@ -21,6 +23,8 @@ THUMBNAIL_SIDE_PX = 300
 ICON_SIDE_PX = 128
 DISPLAY_SIDE_PX = 2048
 HALVED_SIDE_PX = 2000  # what the JPEG decoder may shrink to on the way: a 4000 px photo then needs no resize at all
+
+BAND_PX = 256
 
 # WebP for all three: half of a JPEG's bytes at this quality, keeps alpha, and every browser since 2020 shows it.
 CONTENT_TYPE = "image/webp"
@@ -52,77 +56,105 @@ class Variant(msgspec.Struct, frozen=True):
     width_px: int
     height_px: int
     content_type: str = CONTENT_TYPE
+    blur: str | None = None
+    """A ThumbHash (`blur.py`) to show until the variant is there."""
 
 
 def make_variants(content: bytes, watermark: str, limits: Limits, *, generated: bool) -> list[Variant]:
     """All three, or ImageInvalid. `watermark` is the name written into the display size; empty: none."""
-    decoded = _decoded(content, limits)
-    display = _in_srgb(_fitted(decoded))
-    # A panorama's display size is too low to cut a sharp square from.
-    square_from = display if min(display.size) >= THUMBNAIL_SIDE_PX else _in_srgb(_centre_square(decoded))
-    thumbnail = ImageOps.fit(square_from, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.LANCZOS)
+    display, square = _display_and_square(content, limits)
+    thumbnail = ImageOps.fit(square, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.LANCZOS)
     icon = thumbnail.resize((ICON_SIDE_PX, ICON_SIDE_PX), Image.Resampling.LANCZOS)
-    xmp = MADE_BY_MODEL if generated else b""
+    small = display.resize(_within(display.size, THUMBNAIL_SIDE_PX), Image.Resampling.BOX, reducing_gap=1.0)
+    square_blur, xmp = blur_of(icon), MADE_BY_MODEL if generated else b""
     return [
-        _encoded("thumbnail", thumbnail, xmp),
-        _encoded("icon", icon, xmp),
-        _encoded("display", stamp(display, watermark), xmp),
+        _encoded("thumbnail", thumbnail, square_blur, xmp),
+        _encoded("icon", icon, square_blur, xmp),
+        _encoded("display", stamp(display, watermark), blur_of(small), xmp),
     ]
 
 
-def _decoded(content: bytes, limits: Limits) -> Image.Image:
+def _display_and_square(content: bytes, limits: Limits) -> tuple[Image.Image, Image.Image]:
+    """From one decode, upright and in sRGB: the display size, and what the square sizes are cut from."""
     with opened(content, limits) as image:
-        longest_px = max(image.size)
-        if longest_px > DISPLAY_SIDE_PX:
-            width_px, height_px = (max(1, side * HALVED_SIDE_PX // longest_px) for side in image.size)
-            image.draft(None, (width_px, height_px))  # only the JPEG decoder can; the others ignore it
-        turn = orientation(image)
+        if max(image.size) > DISPLAY_SIDE_PX:
+            image.draft(None, _within(image.size, HALVED_SIDE_PX))  # only the JPEG decoder can; the others ignore it
+        turn, profile = orientation(image), image.info.get("icc_profile")
         image.load()
-        return image.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else image.copy()
+        display = square = _finished(_resized(image, _within(image.size, DISPLAY_SIDE_PX)), turn, profile)
+        if min(display.size) < THUMBNAIL_SIDE_PX < min(image.size):  # a panorama: too low to cut a sharp square from
+            middle = _centre_square(image)
+            square = _finished(_resized(middle, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX)), turn, profile)
+    return display, square
 
 
-def _fitted(image: Image.Image) -> Image.Image:
-    longest_px = max(image.size)
-    if longest_px <= DISPLAY_SIDE_PX:
-        return _resizable(image)
-    width_px, height_px = (max(1, round(side * DISPLAY_SIDE_PX / longest_px)) for side in image.size)
-    return _resizable(image).resize((width_px, height_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """The size, made smaller where needed so that no side is longer."""
+    longest_px = max(size)
+    if longest_px <= side_px:
+        return size
+    width_px, height_px = (max(1, round(length * side_px / longest_px)) for length in size)
+    return width_px, height_px
 
 
 def _centre_square(image: Image.Image) -> Image.Image:
     side_px = min(image.size)
     left, top = ((length - side_px) // 2 for length in image.size)
-    return _resizable(image.crop((left, top, left + side_px, top + side_px)))
+    return image.crop((left, top, left + side_px, top + side_px))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A band at a time, first across and then down: 64 million pixels are never held a second time in another mode."""
+    if image.size == size:
+        return _resizable(image)
+    width_px, height_px = size
+    narrow: Image.Image | None = None
+    for top in range(0, image.height, BAND_PX):
+        band = _resizable(image.crop((0, top, image.width, min(top + BAND_PX, image.height))))
+        band = band.resize((width_px, band.height), Image.Resampling.LANCZOS)
+        if narrow is None:
+            narrow = Image.new(band.mode, (width_px, image.height))
+        narrow.paste(band, (0, top))
+    assert narrow is not None  # no picture is without a row
+    return narrow.resize((width_px, height_px), Image.Resampling.LANCZOS)
 
 
 def _resizable(image: Image.Image) -> Image.Image:
-    """Eight bits a channel and no palette. The colour space is untouched: the profile still applies."""
+    """Eight bits a channel, no palette, alpha multiplied in: L, La, RGB, RGBa or CMYK. The profile still applies."""
     if image.mode.startswith("I"):
         # convert("L") alone would cut everything above 255 to white.
-        return image.convert("I").point(lambda level: level * (1 / 257) + 0).convert("L")
+        return image.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
     if image.has_transparency_data:
-        return image.convert("RGBA")
+        return image.convert("La") if image.mode == "LA" else image.convert("RGBA").convert("RGBa")
     if image.mode in ("RGB", "L", "CMYK"):
         return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _finished(image: Image.Image, turn: int, profile: bytes | None) -> Image.Image:
+    alpha: Image.Image | None = None
+    if image.mode in ("La", "RGBa"):
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    image = _in_srgb(image, profile)
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else image
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB. A profile that is broken or is for other channels counts as none."""
+    if profile:
+        with suppress(ImageCms.PyCMSError, OSError, ValueError):
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            assert converted is not None  # only an in-place conversion gives None
+            return converted
     return image.convert("RGB")
 
 
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """RGB or RGBA in sRGB. A profile that is broken or is for other channels counts as none."""
-    target = "RGBA" if image.mode == "RGBA" else "RGB"
-    profile = image.info.get("icc_profile")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            return image.convert(target)
-        assert converted is not None  # only an in-place conversion gives None
-        return converted
-    return image.convert(target)
-
-
-def _encoded(kind: VariantKind, image: Image.Image, xmp: bytes) -> Variant:
+def _encoded(kind: VariantKind, image: Image.Image, blur: str, xmp: bytes) -> Variant:
     out = BytesIO()
     image.save(out, "WEBP", quality=QUALITY, method=METHOD, xmp=xmp, exif=b"", icc_profile=b"")
-    return Variant(kind=kind, content=out.getvalue(), width_px=image.width, height_px=image.height)
+    return Variant(kind=kind, content=out.getvalue(), width_px=image.width, height_px=image.height, blur=blur)

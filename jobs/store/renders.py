@@ -45,7 +45,7 @@ async def insert_variants(
     connection: Connection, run: Run, render_id: str, variants: dict[VariantKind, KeptObject]
 ) -> None:
     await _insert_objects(connection, run, list(variants.values()))
-    rows = [(render_id, kind, *_variant_row(kept)) for kind, kept in variants.items()]
+    rows = [(render_id, kind, *_variant_row(kept), kept.blur) for kind, kept in variants.items()]
     await connection.executemany(_INSERT_VARIANT, rows)
 
 
@@ -129,7 +129,7 @@ class RenderStore:
         of_render: dict[str, dict[str, RenderVariant]] = {row["id"]: {} for row in rows}
         for row in variants:
             url = self._picture_url(row["object_key"])
-            variant = RenderVariant(row["kind"], url, row["width"], row["height"], row["content_type"])
+            variant = RenderVariant(row["kind"], url, row["width"], row["height"], row["content_type"], row["blur"])
             of_render[row["render_id"]][row["kind"]] = variant
         return [self._render(row, of_render[row["id"]]) for row in rows]
 
@@ -211,8 +211,8 @@ _INSERT_RENDER = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp() + $16::interval)
     ON CONFLICT (run_id, picture) DO UPDATE SET object_key = excluded.object_key RETURNING id"""
 _INSERT_VARIANT = """
-    INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
-    VALUES ($1, $2, $3, $4, $5, $6)
+    INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type, blur)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (render_id, kind) DO UPDATE SET object_key = excluded.object_key"""
 _GET = "SELECT * FROM renders WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
 _NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
@@ -230,7 +230,7 @@ _UNNAMED = """
     AND NOT EXISTS (SELECT FROM renders WHERE object_key = objects.key)
     AND NOT EXISTS (SELECT FROM render_variants WHERE object_key = objects.key) RETURNING key"""
 _VARIANTS = """
-    SELECT render_id, kind, object_key, width, height, content_type FROM render_variants
+    SELECT render_id, kind, object_key, width, height, content_type, blur FROM render_variants
     WHERE render_id = ANY($1::text[])"""
 _SHOWN = """
     SELECT coalesce(renders.object_key, objects.key) AS original_key, renders.id AS render_id

@@ -32,6 +32,7 @@ def test_picture_arrives_on_its_node_and_in_my_renders(person: Person) -> None:
         ("thumbnail", 300, 300),
         ("icon", 128, 128),
     ]
+    assert all(1 < len(one["blur"]) <= 36 for one in render["variants"])
     for url in (render["imageUrl"], *(one["url"] for one in render["variants"])):
         assert person.http.get(url).headers["content-type"].startswith("image/")
     assert person.http.get(f"/api/renders/{render['id']}").json() == render

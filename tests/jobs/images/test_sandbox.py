@@ -119,7 +119,7 @@ async def test_cancelling_leaves_nothing_running(pictures: PictureWorkers) -> No
 async def test_bomb_meets_the_memory_limit_of_its_child(corpus: Path, encode: Encode, photo: Image.Image) -> None:
     bomb = (corpus / "gen-bomb-1bit-20000x20000.png").read_bytes()
     credulous = Limits(max_pixels=2**31, max_side_px=2**31 - 1)
-    async with PictureWorkers(limits=credulous, memory_bytes=512 * 1024**2) as pictures:
+    async with PictureWorkers(limits=credulous, memory_bytes=256 * 1024**2) as pictures:
         with pytest.raises(ImageInvalid) as refusal:
             await pictures.variants(bomb, "Ada", generated=False)
 

@@ -43,6 +43,7 @@ def assert_close(pixel: Any, expected: tuple[int, ...], tolerance: int = 12) -> 
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_sizes(encode: Encode, size: tuple[int, int], display: tuple[int, int], kind: str) -> None:
+    """JB38"""
     variants = made(encode(Image.new("RGB", size, BLUE), kind), watermark="Ada")
 
     assert shown(variants["thumbnail"]).size == (300, 300)
@@ -59,6 +60,7 @@ def test_large_jpeg_is_halved_by_its_decoder(encode: Encode) -> None:
 
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_every_orientation_comes_out_upright(encode: Encode, photo: Image.Image, turn: int) -> None:
+    """JB38"""
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the Image.Transpose that the orientation will take back
     stored = photo.transpose(Image.Transpose(undo[turn])) if turn > 1 else photo
     exif = Image.Exif()
@@ -96,6 +98,7 @@ def test_corpus_photo_looks_the_same_from_each_orientation(corpus: Path) -> None
 
 
 def test_exif_and_position_are_gone(encode: Encode, photo: Image.Image) -> None:
+    """JB38"""
     exif = Image.Exif()
     exif[0x010F] = "Phone"
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 0.0)
@@ -153,6 +156,7 @@ def test_modes_become_rgb(encode: Encode, image: Image.Image, kind: str, expecte
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_alpha_is_kept(encode: Encode, mode: str) -> None:
+    """JB38"""
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     image.paste((255, 255, 255, 255), (0, 0, 200, 400))
 
@@ -184,6 +188,7 @@ def test_of_an_animation_the_first_frame_counts(encode: Encode) -> None:
 
 
 def test_generated_picture_says_so_and_an_upload_does_not(encode: Encode, photo: Image.Image) -> None:
+    """JB38"""
     content = encode(photo)
 
     assert all(b"trainedAlgorithmicMedia" in variant.content for variant in made(content, generated=True).values())
