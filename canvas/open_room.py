@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 BREATH = 25  # pushes that are applied in a row, some 2 ms: then whoever else waits has a turn
 RETRY_S = 0.25  # between commits while PostgreSQL is away
+_NOT_YET = datetime.min.replace(tzinfo=UTC)  # the time of what is not stored
 
 
 class Socket(Protocol):
@@ -81,6 +82,8 @@ class OpenRoom:
         self.waiting = Waiting()
         self._unsure: set[Push] = set()
         """Pushes whose commit failed: it may have happened all the same."""
+        self._writes_alone = True
+        """So it was at the last commit: nobody else had written to the log since the one before."""
         self._answers: dict[Push, asyncio.Future[Result]] = {}
         self._committer: asyncio.Task[None] | None = None
         self._healer: asyncio.Task[None] | None = None
@@ -267,10 +270,40 @@ class OpenRoom:
 
     async def _write(self, pushes: list[Push]) -> Batch:
         """Takes from `pushes` those that turn out to be committed already."""
+        batch = await self._write_ahead(pushes)
+        return batch if batch is not None else await self._write_under_lock(pushes)
+
+    async def _write_ahead(self, pushes: list[Push]) -> Batch | None:
+        """Decided by what this room knows, written if the store finds that true: one statement, no lock held meanwhile.
+
+        None: nothing was written, for anything that surprises; `_write_under_lock` settles it. So it does, too, where
+        there is nothing to write: what is answered without the store could be long out of date.
+        """
+        room = self.room
+        if not self._writes_alone or self._unsure or any(push.reaches_back for push in pushes):
+            return None
+        ledger = room.numbers.ledger_for(pushes)
+        if ledger is None:
+            return None
+        try:
+            batch = await self._prepare(pushes, ledger, Past(), _NOT_YET)
+            self._writes_alone = not batch.is_empty and await self._store.append(
+                room.workflow_id, room.epoch, room.seq, batch
+            )
+        except BaseException:
+            room.abandon()
+            raise
+        if self._writes_alone:
+            return batch
+        room.abandon()
+        return None
+
+    async def _write_under_lock(self, pushes: list[Push]) -> Batch:
         room = self.room
         try:
             async with self._store.lock(room.workflow_id) as lock:
                 self.check_epoch(lock.head.epoch)
+                self._writes_alone = lock.head.seq == room.seq
                 ledger = await lock.ledger(pushes)
                 done = await self._advance_under(lock, room.answered(pushes, ledger))
                 pushes[:] = [push for push in pushes if push not in done]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -33,6 +34,11 @@ class Push(msgspec.Struct, eq=False):
     @property
     def client(self) -> tuple[str, str] | None:
         return (self.author.user_id, self.author.client_id) if self.author.client_id is not None else None
+
+    @property
+    def reaches_back(self) -> bool:
+        """Only who reads the log can decide it."""
+        return self.undo_of is not None or any(self.restored())
 
     def restored(self) -> Iterable[int]:
         """The transactions whose removed records it wants back."""
@@ -75,6 +81,11 @@ class Batch(msgspec.Struct):
     @property
     def is_empty(self) -> bool:
         return not (self.transactions or self.numbered)
+
+    def stored_at(self, at: datetime) -> None:
+        """Its transactions carry the time of the store that has taken them."""
+        if self.transactions and self.transactions[0].at != at:
+            self.transactions = [msgspec.structs.replace(transaction, at=at) for transaction in self.transactions]
 
 
 def decode_push(author: Author, role: Role, raw_ops: bytes | msgspec.Raw, *, undo_of: int | None = None) -> Push:

@@ -24,6 +24,7 @@ from canvas.budget import Budget
 from canvas.errors import EaselError, Invalid, changed_meanwhile
 from canvas.frames import Frames
 from canvas.graph import Graph
+from canvas.numbers import Numbers
 from canvas.ops import (
     MAX_EDGES,
     MAX_NODES,
@@ -113,6 +114,7 @@ class Room:
         self._frames = Frames()
         self._session_ids: dict[tuple[str, str], str] = {}
         """Of each client, the session that it has now."""
+        self.numbers = Numbers()
         self._expelled: set[str] = set()
         """Sessions that lost their access: what they pushed before and was not committed yet is refused."""
         self._snapshot: tuple[int, list[bytes]] | None = None
@@ -146,6 +148,7 @@ class Room:
         if resumed is not None and len(resumed) > 1 and _size(resumed) > _size(self.snapshot()):
             resumed = None
         session = self.sessions[session_id]
+        self.numbers.learn(session.client, last_client_seq)
         others = {sid: state for sid, state in self.presences.everyone().items() if sid != session_id}
         message = {
             "type": "welcome",
@@ -183,6 +186,7 @@ class Room:
         if session is not None:
             if self._session_ids.get(session.client) == session_id:
                 del self._session_ids[session.client]
+                self.numbers.forget(session.client)
             self.presences.leave(session_id)
 
     def change_role(self, session_id: str, role: Role | None) -> list[Effect]:
@@ -295,6 +299,7 @@ class Room:
         """The batch is stored: tell everyone, each in its own order."""
         self.graph.settle()
         self.seq = batch.seq
+        self.numbers.learn_from(batch)
         return self._told(batch.transactions, batch.decisions)
 
     def abandon(self) -> None:

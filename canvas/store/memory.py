@@ -79,7 +79,7 @@ class MemoryLock:
         return Past(removed_by, _since(self._workflow, min(undone) - 1) if undone else [])
 
     async def write(self, batch: Batch) -> None:
-        """Raises Invalid for what the database refuses though the rules let it pass."""
+        batch.stored_at(self.head.at)
         placed = (one for table in (batch.touched.nodes, batch.touched.edges) for one in table.values())
         if any(holds_base64_picture(_encode(one).decode()) for one in (*placed, batch.transactions)):
             raise Invalid("The database refuses this change.", code="REFUSED_BY_STORE")
@@ -87,12 +87,15 @@ class MemoryLock:
 
     def commit(self) -> None:
         for batch in self._written:
-            self._write_log(batch)
-            self._write_records("node", batch.touched.nodes)
-            self._write_records("edge", batch.touched.edges)
-            if batch.touched.workflow is not None:
-                self._workflow.named = _encode(batch.touched.workflow)
-            self._write_pushes(batch)
+            self.store(batch)
+
+    def store(self, batch: Batch) -> None:
+        self._write_log(batch)
+        self._write_records("node", batch.touched.nodes)
+        self._write_records("edge", batch.touched.edges)
+        if batch.touched.workflow is not None:
+            self._workflow.named = _encode(batch.touched.workflow)
+        self._write_pushes(batch)
 
     def _write_log(self, batch: Batch) -> None:
         workflow = self._workflow
@@ -138,6 +141,23 @@ class MemoryStore:
             lock = MemoryLock(self._present(workflow_id), self._now())
             yield lock
             lock.commit()
+
+    async def append(self, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        async with self._locks[workflow_id]:
+            workflow = self._found(workflow_id)
+            if workflow is None or (workflow.epoch, workflow.seq) != (epoch, after) or self._has_used(workflow, batch):
+                return False
+            lock = MemoryLock(workflow, self._now())
+            await lock.write(batch)
+            lock.commit()
+        return True
+
+    @staticmethod
+    def _has_used(workflow: StoredWorkflow, batch: Batch) -> bool:
+        """A number of the batch."""
+        return any(
+            (*push.client, push.author.client_seq) in workflow.pushes for push, _ in batch.numbered if push.client
+        )
 
     @asynccontextmanager
     async def replacing(self, workflow_id: str) -> AsyncIterator[None]:

@@ -58,7 +58,11 @@ class Lock(Protocol):
     async def past(self, pushes: list[Push]) -> Past:
         """What their restores and undos reach back to."""
 
-    async def write(self, batch: Batch) -> None: ...
+    async def write(self, batch: Batch) -> None:
+        """A batch that was decided at `head`; its transactions get their time.
+
+        Raises Invalid for what the store refuses though the rules let it pass.
+        """
 
 
 class CanvasStore(Protocol):
@@ -67,6 +71,13 @@ class CanvasStore(Protocol):
 
     def lock(self, workflow_id: str) -> AbstractAsyncContextManager[Lock]:
         """Raises NotFound for a workflow that is unknown or in the trash, Unavailable when the store is away."""
+
+    async def append(self, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        """Write a batch that was decided without the lock, at `after` of `epoch`; its transactions get their time.
+
+        False, and nothing is written: the log stands elsewhere, the workflow is gone, or a number of the batch has
+        been used. Raises Invalid as `Lock.write` does, and Unavailable: then it may be written, even later.
+        """
 
     async def resumption(
         self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int

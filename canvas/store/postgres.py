@@ -10,13 +10,14 @@ import asyncpg
 import msgspec
 import structlog
 
-from canvas.errors import Invalid, NotFound, Unavailable
-from canvas.graph import Graph, Placed, Record
+from canvas.errors import NotFound, Unavailable
+from canvas.graph import Graph, Record
 from canvas.ops import Op, Removed, Update
 from canvas.protocol import Author, Result, Transaction
 from canvas.push import Answered, Batch, Ledger, Past, Push
 from canvas.relay.port import OpsHint
 from canvas.room import Room
+from canvas.store.append import append
 from canvas.store.port import Document, Head, Resumption, Tail
 
 if TYPE_CHECKING:  # asyncpg's classes take a parameter in its stubs only
@@ -31,15 +32,10 @@ MAX_UNDO = 10_000  # transactions that are looked through for what others wrote 
 
 log = structlog.get_logger(__name__)
 
-_encoder = msgspec.json.Encoder()
 _ops = msgspec.json.Decoder(list[Op])
 _removed = msgspec.json.Decoder(Removed)
 _result = msgspec.json.Decoder(Result)
 _value = msgspec.json.Decoder()
-
-
-def _json(value: Any) -> str:
-    return _encoder.encode(value).decode()
 
 
 _AWAY = (
@@ -103,8 +99,10 @@ async def set_on_node(
     (_, result) = batch.decisions[0]
     if result.error is not None:  # the node is full: what happened to its run is told by the run
         log.warning("node.write_refused", workflow=workflow_id, node=node_id, code=result.error.code)
+    if not batch.transactions:
+        return None
     await PostgresLock(connection, workflow_id, head).write(batch)
-    return OpsHint.of(head.epoch, batch.transactions) if batch.transactions else None
+    return OpsHint.of(head.epoch, batch.transactions)
 
 
 # What a room needs
@@ -150,75 +148,10 @@ class PostgresLock:
         return Past(removed_by, log)
 
     async def write(self, batch: Batch) -> None:
-        """Everything of a batch, in a handful of statements whatever its length.
-
-        Raises Invalid for what the database refuses though the rules let it pass.
-        """
-        try:
-            await self._write(batch)
-        except (asyncpg.CheckViolationError, asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
-            raise Invalid("The database refuses this change.", code="REFUSED_BY_STORE") from error
-
-    async def _write(self, batch: Batch) -> None:
-        if batch.transactions:
-            await self._write_log(batch)
-            await self._write_nodes(batch.touched.nodes)
-            await self._write_edges(batch.touched.edges)
-            await self._connection.execute(
-                "UPDATE workflows SET seq = $2, updated_at = now() WHERE id = $1", self._workflow_id, batch.seq
-            )
-        if batch.touched.workflow is not None:
-            name, viewport = batch.touched.workflow
-            await self._connection.execute(
-                "UPDATE workflows SET name = $2, viewport = $3 WHERE id = $1", self._workflow_id, name, _json(viewport)
-            )
-        await self._write_pushes(batch.numbered)
-
-    async def _write_log(self, batch: Batch) -> None:
-        log = batch.transactions
-        await self._connection.execute(
-            _INSERT_OPS,
-            self._workflow_id,
-            [transaction.seq for transaction in log],
-            [transaction.by.user_id for transaction in log],
-            [transaction.by.client_id for transaction in log],
-            [transaction.by.client_seq for transaction in log],
-            [transaction.by.origin for transaction in log],
-            [_json(transaction.ops) for transaction in log],
-            [_json(batch.removed[t.seq]) if t.seq in batch.removed else None for t in log],
-            [transaction.undo_of for transaction in log],
-        )
-
-    async def _write_nodes(self, nodes: dict[str, Placed | None]) -> None:
-        gone = [node_id for node_id, placed in nodes.items() if placed is None]
-        if gone:
-            await self._connection.execute(_DELETE_NODES, self._workflow_id, gone)
-        kept = [placed for placed in nodes.values() if placed is not None]
-        if kept:
-            columns = zip(*(_node_row(placed) for placed in kept), strict=True)
-            await self._connection.execute(_UPSERT_NODES, self._workflow_id, *(list(column) for column in columns))
-
-    async def _write_edges(self, edges: dict[str, Placed | None]) -> None:
-        gone = [edge_id for edge_id, placed in edges.items() if placed is None]
-        if gone:
-            await self._connection.execute(_DELETE_EDGES, self._workflow_id, gone)
-        kept = [placed for placed in edges.values() if placed is not None]
-        if kept:
-            columns = zip(*(_edge_row(placed) for placed in kept), strict=True)
-            await self._connection.execute(_UPSERT_EDGES, self._workflow_id, *(list(column) for column in columns))
-
-    async def _write_pushes(self, numbered: list[tuple[Push, Result]]) -> None:
-        if not numbered:
-            return
-        await self._connection.execute(
-            _INSERT_PUSHES,
-            self._workflow_id,
-            [push.author.user_id for push, _ in numbered],
-            [push.author.client_id for push, _ in numbered],
-            [push.author.client_seq for push, _ in numbered],
-            [push.digest for push, _ in numbered],
-            [_json(result) for _, result in numbered],
-        )
+        """Raises Invalid for what the database refuses though the rules let it pass."""
+        head = self.head
+        if not await append(self._connection, self._workflow_id, head.epoch, head.seq, batch):
+            raise RuntimeError(f"A batch up to {batch.seq} was not decided at the head it was written to: {head}.")
 
 
 class PostgresStore:
@@ -232,6 +165,10 @@ class PostgresStore:
             if head is None:
                 raise NotFound("There is no such workflow.")
             yield PostgresLock(connection, workflow_id, head)
+
+    async def append(self, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        async with reaching_the_database():
+            return await append(self._pool, workflow_id, epoch, after, batch)
 
     async def load(self, workflow_id: str) -> Document | None:
         async with (
@@ -300,27 +237,6 @@ def _node_of(row: asyncpg.Record) -> Record:
     return record
 
 
-def _node_row(placed: Placed) -> tuple[Any, ...]:
-    record = placed.record
-    fields = {key: value for key, value in record.items() if key not in {"id", "position", "data"}}
-    if fields.get("type", "") is not None:  # `type: null` is not the same as no type: it stays a field
-        fields.pop("type", None)
-    return (
-        record["id"],
-        record.get("parentId"),
-        placed.ord,
-        record.get("type"),
-        _json(record["data"]) if "data" in record else None,
-        _json(record["position"]),
-        _json(fields),
-    )
-
-
-def _edge_row(placed: Placed) -> tuple[Any, ...]:
-    record = placed.record
-    return record["id"], record["source"], record["target"], placed.ord, _json(record)
-
-
 def _transactions(rows: Iterable[asyncpg.Record]) -> list[Transaction]:
     return [
         Transaction(
@@ -372,23 +288,3 @@ _ANSWERED = """
 _RESULTS = """
     SELECT result FROM workflow_pushes
     WHERE workflow_id = $1 AND account_id = $2 AND client_id = $3 AND client_seq > $4 ORDER BY client_seq"""
-_INSERT_OPS = """
-    INSERT INTO workflow_ops (workflow_id, seq, author_id, client_id, client_seq, origin, ops, removed, undo_of)
-    SELECT $1, * FROM unnest(
-      $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::json[], $8::json[], $9::bigint[])"""
-_INSERT_PUSHES = """
-    INSERT INTO workflow_pushes (workflow_id, account_id, client_id, client_seq, digest, result)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::json[])"""
-_DELETE_NODES = "DELETE FROM workflow_nodes WHERE workflow_id = $1 AND id = ANY($2::text[])"
-_DELETE_EDGES = "DELETE FROM workflow_edges WHERE workflow_id = $1 AND id = ANY($2::text[])"
-_UPSERT_NODES = """
-    INSERT INTO workflow_nodes (workflow_id, id, parent_id, ord, node_type, node_data, position, fields)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::json[], $7::json[], $8::json[])
-    ON CONFLICT (workflow_id, id) DO UPDATE SET parent_id = excluded.parent_id, ord = excluded.ord,
-      node_type = excluded.node_type, node_data = excluded.node_data, position = excluded.position,
-      fields = excluded.fields, updated_at = now()"""
-_UPSERT_EDGES = """
-    INSERT INTO workflow_edges (workflow_id, id, source, target, ord, record)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::json[])
-    ON CONFLICT (workflow_id, id) DO UPDATE SET source = excluded.source, target = excluded.target,
-      ord = excluded.ord, record = excluded.record, updated_at = now()"""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from canvas.hub import Hub
 from canvas.ids import new_id
 from canvas.ops import Add, Op
 from canvas.protocol import Author, Hello, ResumePoint, digest_of, encode
-from canvas.push import Push
+from canvas.push import Batch, Push
 from canvas.relay.memory import MemoryRelay
 from canvas.relay.port import Relay
 from canvas.store.postgres import Pool, PostgresLock, PostgresStore
@@ -130,20 +131,52 @@ class UnsteadyStore(PostgresStore):
         self.breaks_on: str | None = None
         """Writing a node with this id fails as a bug would."""
         self.commits = 0
+        self.locks = 0
+        self._late: Callable[[], Awaitable[bool]] | None = None
+        self._is_late = False
+
+    def break_on_the_way(self) -> Callable[[], Awaitable[bool]]:
+        """The next append fails; the answer sends its statement after all."""
+        self._is_late = True
+
+        async def arrive() -> bool:
+            assert self._late is not None
+            return await self._late()
+
+        return arrive
 
     @asynccontextmanager
     async def lock(self, workflow_id: str) -> AsyncIterator[PostgresLock]:
         if self.is_away:
             raise Unavailable("away", code="DATABASE_FAILED")
+        self.locks += 1
         async with super().lock(workflow_id) as lock:
             yield UnsteadyLock(self, lock)
-            if self.fail_before_commit:
-                self.fail_before_commit -= 1
-                raise Unavailable("failed before the commit", code="DATABASE_FAILED")
+            self._fail("fail_before_commit")
         self.commits += 1
-        if self.fail_after_commit:
-            self.fail_after_commit -= 1
-            raise Unavailable("failed after the commit", code="DATABASE_FAILED")
+        self._fail("fail_after_commit")
+
+    async def append(self, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        if self.is_away:
+            raise Unavailable("away", code="DATABASE_FAILED")
+        self._break(batch)
+        self._fail("fail_before_commit")
+        if self._is_late:
+            self._is_late, self._late = False, partial(super().append, workflow_id, epoch, after, batch)
+            raise Unavailable("broke on the way", code="DATABASE_FAILED")
+        is_stored = await super().append(workflow_id, epoch, after, batch)
+        self.commits += is_stored
+        self._fail("fail_after_commit")
+        return is_stored
+
+    def _break(self, batch: Batch) -> None:
+        if self.breaks_on in batch.touched.nodes:
+            raise ZeroDivisionError("a bug")
+
+    def _fail(self, moment: str) -> None:
+        if getattr(self, moment):
+            setattr(self, moment, getattr(self, moment) - 1)
+            raise Unavailable(moment, code="DATABASE_FAILED")
 
     async def resumption(self, *args: Any, **kwargs: Any) -> Any:
         if self.is_away:
@@ -156,9 +189,8 @@ class UnsteadyLock(PostgresLock):
         super().__init__(lock._connection, lock._workflow_id, lock.head)
         self._store = store
 
-    async def write(self, batch: Any) -> None:
-        if self._store.breaks_on in batch.touched.nodes:
-            raise ZeroDivisionError("a bug")
+    async def write(self, batch: Batch) -> None:
+        self._store._break(batch)
         await super().write(batch)
 
 

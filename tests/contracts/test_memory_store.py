@@ -11,6 +11,7 @@ from canvas.errors import Unavailable
 from canvas.graph import Record
 from canvas.ids import new_id
 from canvas.store.memory import MemoryLock, MemoryStore
+from tests.contracts import test_append as appending
 from tests.contracts import test_canvas_store as contract
 
 pytestmark = pytest.mark.anyio
@@ -67,3 +68,8 @@ test_a_picture_that_slipped_through_is_refused = contract.test_the_database_refu
 test_a_client_that_comes_back_is_told = contract.test_a_client_that_comes_back_is_told_what_it_missed
 test_what_was_removed_can_be_brought_back = contract.test_what_was_removed_can_be_brought_back_by_another_process
 test_name_and_viewport_are_kept = contract.test_name_and_viewport_are_kept
+test_a_batch_is_appended_where_it_was_decided = appending.test_a_batch_is_appended_where_it_was_decided
+test_what_is_appended_carries_the_time = appending.test_what_is_appended_carries_the_time_of_the_store
+test_what_was_decided_elsewhere_is_not_appended = appending.test_what_was_decided_elsewhere_is_not_appended
+test_an_append_waits_for_who_holds_the_lock = appending.test_an_append_waits_for_who_holds_the_lock_and_looks_again
+test_an_append_that_is_refused_leaves_nothing = appending.test_an_append_that_the_database_refuses_leaves_nothing

@@ -55,6 +55,8 @@ class Server:
         self.relay = RelayOf(world.relay, self)
         self._checked: dict[Wire, Role | None] = {}
         """What this process was last told that a socket may do."""
+        self._entering: dict[asyncio.Task[Any] | None, Role | None] = {}
+        """And who is at the door: it is asked for again when it has changed meanwhile."""
         self._stopping = asyncio.Event()
         context = contextvars.copy_context()
         context.run(RUNNING.set, self)
@@ -115,21 +117,23 @@ class Server:
             role = await self._admit(account_id)
             hello = protocol.decode_message(await wire.inbox.get() or "")
             assert isinstance(hello, protocol.Hello)
+            self._entering[asyncio.current_task()] = role
             session_id = await hub.join(WORKFLOW, wire, _user(account_id), role, hello, access=access)
-            self._joined(wire, role, (account_id, hello.client_id))
+            self._joined(wire, self._entering[asyncio.current_task()], (account_id, hello.client_id))
             while (text := await wire.inbox.get()) is not None:
                 self._note_accepted(wire, account_id, hello.client_id, text)
                 await hub.receive(WORKFLOW, session_id, text)
         except EaselError as error:
             wire.close(protocol.FORBIDDEN if isinstance(error, NotFound) else protocol.GOING_AWAY, error.detail)
         finally:
+            self._entering.pop(asyncio.current_task(), None)
             self._checked.pop(wire, None)
             self.wires.remove(wire)
             wire.is_open = False
             if session_id:
                 hub.leave(WORKFLOW, session_id)
 
-    def _joined(self, wire: Wire, role: Role, client: tuple[str, str]) -> None:
+    def _joined(self, wire: Wire, role: Role | None, client: tuple[str, str]) -> None:
         self._checked[wire] = role
         wire.client = client
         if sum(other.is_open and other.client == client for other in self.wires) > 1:
@@ -151,6 +155,8 @@ class Server:
         """What the hub asks of those who are here; from its answer on it has to act on it."""
         asked = tuple(self._checked)
         roles = await self._read_roles(account_ids)
+        if (task := asyncio.current_task()) in self._entering:
+            self._entering[task] = roles.get(account_ids[0])
         for wire in asked:
             if wire in self._checked and wire.client is not None and wire.client[0] in account_ids:
                 self._checked[wire] = roles.get(wire.client[0])
@@ -179,6 +185,8 @@ class StoreOf:
         self.is_away = False
         self.fails_before_commit = False
         self.fails_after_commit = False
+        self.breaks_on_the_way = False
+        """The next statement arrives late, and nobody waits for its answer any more."""
         self.steps_to_live: int | None = None
         """The process is killed when it has waited for the store so many times."""
 
@@ -214,6 +222,37 @@ class StoreOf:
             setattr(self, moment, False)
             self._server.world.counts[moment] += 1
             raise Unavailable("The connection broke.", code="DATABASE_FAILED")
+
+    async def append(self, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        """What was sent is carried out, though the process that sent it dies, or gives its connection up."""
+        await self.reach()
+        self._fail("fails_before_commit")
+        delay_s = self._random.uniform(0.05, 0.6) if self.breaks_on_the_way else 0.0
+        statement = asyncio.get_running_loop().create_task(
+            self._carry_out(delay_s, workflow_id, epoch, after, batch), context=contextvars.Context()
+        )
+        self._fail("breaks_on_the_way")
+        is_stored = await asyncio.shield(statement)
+        self._server.world.counts["appends stored" if is_stored else "appends refused"] += 1
+        try:
+            await self.reach()
+            self._fail("fails_after_commit")
+        except Unavailable:
+            if is_stored:
+                self._server.world.lost.update(_answered_by(batch))
+            raise
+        return is_stored
+
+    async def _carry_out(self, delay_s: float, workflow_id: str, epoch: str, after: int, batch: Batch) -> bool:
+        await asyncio.sleep(delay_s)
+        world = self._server.world
+        is_stored = await world.store.append(workflow_id, epoch, after, batch)
+        if is_stored:
+            world.committed()
+        if is_stored and delay_s:
+            world.counts["appends stored late"] += 1
+            world.lost.update(_answered_by(batch))
+        return is_stored
 
     async def load(self, workflow_id: str) -> Document | None:
         await self.reach()
@@ -267,10 +306,12 @@ class LockOf:
     async def write(self, batch: Batch) -> None:
         await self._store.reach()
         await self._lock.write(batch)
-        self.written = [
-            (*push.client, result.client_seq) for push, result in batch.numbered if push.client and result.client_seq
-        ]
+        self.written = _answered_by(batch)
         await self._store.reach()
+
+
+def _answered_by(batch: Batch) -> list[tuple[str, str, int]]:
+    return [(*push.client, result.client_seq) for push, result in batch.numbered if push.client and result.client_seq]
 
 
 def _user(account_id: str) -> dict[str, Any]:

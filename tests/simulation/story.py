@@ -98,7 +98,7 @@ def mend(world: World) -> None:
     world.relay.is_calm = True
     for server in world.servers:
         server.relay.is_cut_off = server.store.is_away = False
-        server.store.fails_before_commit = server.store.fails_after_commit = False
+        server.store.fails_before_commit = server.store.fails_after_commit = server.store.breaks_on_the_way = False
         server.store.steps_to_live = None
         for wire in server.wires:
             if wire.is_stalled and world.random.random() < 0.5:
@@ -178,6 +178,7 @@ async def _go_wrong(world: World) -> None:
     faults: tuple[tuple[int, Callable[[World], Awaitable[None]]], ...] = (
         (3, _lose_ack),
         (3, _fail_commit),
+        (3, _break_connection),
         (3, _kill_at_await),
         (2, _kill),
         (1, _stop),
@@ -213,6 +214,10 @@ async def _lose_ack(world: World) -> None:
 
 async def _fail_commit(world: World) -> None:
     _a_server(world).store.fails_before_commit = True
+
+
+async def _break_connection(world: World) -> None:
+    _a_server(world).store.breaks_on_the_way = True
 
 
 async def _kill_at_await(world: World) -> None:
@@ -304,4 +309,4 @@ async def _duplicate_tab(world: World) -> None:
 async def _restore_backup(world: World) -> None:
     await world.back_up()
     await asyncio.sleep(world.random.uniform(0.2, 2.0))
-    await world.restore_backup()
+    await world.restore_backup(is_built_upon=world.random.random() < 0.5)

@@ -22,6 +22,7 @@ HAPPENED = (
     *("welcomes by resume", "welcomes by snapshot", "compacted resumes"),
     *("resyncs", "dead sockets noticed", "slow clients"),
     *("hints lost", "hints doubled", "hints late", "fails_before_commit", "fails_after_commit"),
+    *("breaks_on_the_way", "appends stored", "appends refused", "appends stored late"),
     *("killed at an await", "requests tried again", "backups restored", "told CLIENT_SEQ_REUSED"),
     *("close 1006", "close 4000", "close 4008", "close 4009", "close 4010", "close 4503"),
 )

@@ -14,10 +14,11 @@ import msgspec
 from canvas import protocol
 from canvas.access import Role
 from canvas.errors import EaselError
-from canvas.graph import Graph
-from canvas.ops import Op, replay
-from canvas.protocol import Result, Transaction
-from canvas.store.memory import MemoryStore, StoredWorkflow
+from canvas.graph import Graph, Touched
+from canvas.ops import Op, SetWorkflow, replay
+from canvas.protocol import Author, Result, Transaction
+from canvas.push import Batch
+from canvas.store.memory import MemoryLock, MemoryStore, StoredWorkflow
 from tests.canvas.drawing import check
 from tests.simulation import oracles
 from tests.simulation.network import FaultyRelay
@@ -148,18 +149,33 @@ class World:
             self._backup = (_copy(self.stored), list(self.acknowledgements))
         self.note("backup")
 
-    async def restore_backup(self) -> None:
+    async def restore_backup(self, *, is_built_upon: bool) -> None:
+        """`is_built_upon`: before any server notices, its log is as long again as the one that it replaces."""
         if self._backup is None:
             return
         async with self.store.replacing(WORKFLOW):
+            seq = self.stored.seq
             stored, self.acknowledgements = _copy(self._backup[0]), list(self._backup[1])
             old, stored.epoch = stored.epoch, f"epoch-{len(self.history)}"
             self.history[stored.epoch] = self.history[old][: stored.seq]
             self.documents[stored.epoch] = self.documents[old][: stored.seq + 1]
             self._graph = oracles.fold(stored.log)
             self.store.workflows[WORKFLOW] = stored
+            if is_built_upon:
+                self._build_upon(stored, seq)
         self.counts["backups restored"] += 1
         self.note(f"backup restored: {stored.epoch} at {stored.seq}")
+
+    def _build_upon(self, stored: StoredWorkflow, seq: int) -> None:
+        lock = MemoryLock(stored, START + timedelta(seconds=self.loop.time()))
+        for number in range(stored.seq + 1, seq + 1):
+            viewport = {"x": number, "y": 0, "zoom": 1}
+            transaction = Transaction(
+                number, Author("ada", "rest"), lock.head.at, [SetWorkflow({"/viewport": viewport})]
+            )
+            touched = Touched({}, {}, (self._graph.name, viewport))
+            lock.store(Batch(number, transactions=[transaction], touched=touched))
+        self.committed()
 
     # The end
 

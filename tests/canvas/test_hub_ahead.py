@@ -1,0 +1,123 @@
+"""Commits without the lock: what they cost, and what becomes of those that the store does not take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from canvas import open_room
+from canvas.ops import Remove, Update
+from canvas.protocol import ResumePoint
+from canvas.relay.memory import MemoryRelay
+from tests.canvas.world import World, adding, by_request, numbered
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_edits_alone_never_waits_for_the_lock(world: World) -> None:
+    """PU14: from the first push on, after a resume too, a refused one as well"""
+    hub = world.hub()
+    ada = await world.client(hub).join()
+    await ada.pushed(1, adding("a"))
+    await ada.pushed(2, adding("a", 9))
+    hub.leave(world.id, ada.session_id)
+    again = await world.client(hub).join(resume=ResumePoint(await epoch(world), 1, 2))
+    await again.pushed(3, Update("node", "a", {"/data/p": 1}))
+    await hub.push(world.id, by_request(world.bob, adding("b")))
+
+    assert (world.store.locks, world.store.commits, await world.log()) == (0, 4, [1, 2, 3])
+
+
+async def test_what_reaches_back_is_decided_under_the_lock(world: World) -> None:
+    """PU14, PU2, PU3, PU4, UN1"""
+    hub = world.hub()
+    ada = await world.client(hub).join()
+    await ada.pushed(1, adding("a"))
+
+    await ada.pushed(1, adding("a"))
+    await ada.pushed(1, adding("b"))
+    await ada.pushed(3, adding("b"))
+    await ada.say(type="push", clientSeq=2, ops=[Remove("node", ("a",))], undoOf=1)
+    await ada.until(lambda message: message.get("clientSeq") == 2)
+
+    assert world.store.locks == 4
+    told = [result.get("error", {}).get("code", result["outcome"]) for result in ada.of("result")]
+    assert told == ["commit", "commit", "CLIENT_SEQ_REUSED", "SEQ_GAP", "commit"]
+    assert await world.log() == [1, 2]
+
+
+async def test_what_others_wrote_meanwhile_is_found_under_the_lock(world: World) -> None:
+    """PU14, RM1, RM3: by another process; after that nobody else writes, and the lock is not needed any more"""
+    hub, other = world.hub(), world.hub(MemoryRelay())
+    ada, bob = await world.client(hub).join(), await world.client(other, world.bob).join()
+    await bob.pushed(1, adding("a", 1))
+    assert world.store.locks == 0
+
+    refused = await ada.pushed(1, adding("a", 2))
+    assert refused["error"]["code"] == "ID_EXISTS"
+    assert (refused["seq"], ada.seqs(), world.store.locks) == (1, [1], 1)
+    await ada.pushed(2, adding("b"))
+    await ada.pushed(3, adding("c"))
+
+    assert (world.store.locks, await world.log()) == (2, [1, 2, 3])
+    assert (await hub.read(world.id)).graph.nodes_in_order() == await world.stored()
+
+
+async def test_a_client_that_pushed_elsewhere_meanwhile_is_answered_what_it_was_then(world: World) -> None:
+    """PU14, PU2, PU3"""
+    hub, other = world.hub(), world.hub(MemoryRelay())
+    ada = await world.client(hub).join()
+    first = await other.push(world.id, numbered(world.ada, 1, adding("a", 1), adding("b")))
+    await hub.read(world.id)  # it has the log, and does not know that the number is used
+
+    again = await ada.pushed(1, adding("a", 1), adding("b"))
+    used = await ada.pushed(1, adding("c"))
+
+    assert (again["outcome"], again["seq"], first.seq) == ("commit", 1, 1)
+    assert used["error"]["code"] == "CLIENT_SEQ_REUSED"
+    assert await world.log() == [1]
+
+
+async def test_nothing_is_answered_from_memory_alone(world: World) -> None:
+    """PU14: what would write nothing is decided on the newest document, whoever wrote to it"""
+    hub, other = world.hub(), world.hub(MemoryRelay())
+    await hub.push(world.id, by_request(world.ada, adding("a")))
+    await other.push(world.id, by_request(world.bob, Update("node", "a", {"/data/p": 1})))
+
+    back = await hub.push(world.id, by_request(world.ada, Update("node", "a", {}, ("/data/p",))))
+    gone = await other.push(world.id, by_request(world.bob, Remove("node", ("b",))))
+
+    assert (back.seq, gone.seq) == (3, 3)
+    assert (await world.stored())[0]["data"] == {}
+
+
+async def test_a_statement_that_arrives_late_finds_the_log_grown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PU14, PU9: its connection was given up, its push was tried again meanwhile"""
+    monkeypatch.setattr(open_room, "RETRY_S", 0)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    late = world.store.break_on_the_way()
+
+    result = await ada.pushed(1, adding("a"))
+    assert await late() is False
+    await bob.until_seq(1)
+
+    assert (result["outcome"], await world.log()) == ("commit", [1])
+
+
+async def test_a_statement_that_arrives_first_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PU14, PU9, RM2: its connection was given up, and it was carried out before the second try"""
+    monkeypatch.setattr(open_room, "RETRY_S", 0)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.fail_after_commit = 1
+
+    await asyncio.gather(ada.pushed(1, adding("a")), bob.pushed(1, adding("b")))
+    await ada.until_seq(2)
+
+    assert ada.seqs() == bob.seqs() == await world.log() == [1, 2]
+
+
+async def epoch(world: World) -> str:
+    return (await world.store.heads([world.id]))[world.id].epoch
