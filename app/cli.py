@@ -3,18 +3,16 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
+from app.reach import database_url, prepared, reaching, running, with_database, with_services
 from app.settings import Settings, SettingsError, masked, read_settings, sources
 
 if TYPE_CHECKING:
     from app.compose import Services
-    from app.embedded.datadir import State
 
 T = TypeVar("T")
 EXIT_ILL, EXIT_PROBLEM = 1, 2
@@ -59,7 +57,7 @@ def up() -> int:
     """Run everything: databases, migrations, server and worker. Ctrl-C ends all of it."""
     from app.up import up as run_up
 
-    return run_up(_prepared())
+    return run_up(prepared())
 
 
 @cli.command()
@@ -69,7 +67,7 @@ def serve() -> None:
 
     from app.server import serve as run_server
 
-    uvloop.run(run_server(_prepared()))
+    uvloop.run(run_server(prepared()))
 
 
 @cli.command()
@@ -79,7 +77,7 @@ def worker() -> None:
 
     from app.worker import work
 
-    uvloop.run(work(_prepared()))
+    uvloop.run(work(prepared()))
 
 
 @cli.command()
@@ -87,8 +85,8 @@ def migrate() -> None:
     """Bring the database to this version's schema."""
     from app.migrate import migrate as run_migrations
 
-    url = _database_url(_prepared())
-    with _reaching(url):
+    url = database_url(prepared())
+    with reaching(url):
         applied = asyncio.run(run_migrations(url))
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
 
@@ -106,11 +104,11 @@ def login_link(name: str | None, role: str | None) -> None:
         raise click.UsageError("There is one owner: leave --name out, or give `--role member`.")
     if role == "member" and name is None:
         raise click.UsageError("Whose link? Give --name as well.")
-    settings = _prepared()
-    state = _state(settings)
+    settings = prepared()
+    state = running(settings)
     base_url = settings.public_url or (state.url if state is not None and state.url else settings.base_url)
-    url = _database_url(settings)
-    with _reaching(url):
+    url = database_url(settings)
+    with reaching(url):
         click.echo(asyncio.run(mint_login_link(url, base_url.rstrip("/"), name=name)))
 
 
@@ -131,7 +129,7 @@ def create_token(name: str | None, label: str, days: int | None) -> None:
         account = await (accounts.find_or_create(connection, name) if name else accounts.ensure_owner(connection))
         return (await tokens.create_token(connection, account.id, label, days=days))[1]
 
-    click.echo(_with_database(create))
+    click.echo(with_database(create))
 
 
 @token.command("list")
@@ -139,7 +137,7 @@ def list_tokens() -> None:
     """List tokens, without their secrets."""
     from app.auth import tokens
 
-    for one in _with_database(tokens.list_tokens):
+    for one in with_database(tokens.list_tokens):
         state = "revoked" if one.revoked_at else "live"
         used = one.last_used_at.isoformat(timespec="minutes") if one.last_used_at else "never used"
         click.echo(f"{one.id}  {one.account_id}  {state:8}  {used:24}  {one.name}")
@@ -151,7 +149,7 @@ def revoke_token(token_id: str) -> None:
     """Revoke a token at once."""
     from app.auth import tokens
 
-    _with_database(lambda connection: tokens.revoke_token(connection, token_id))
+    with_database(lambda connection: tokens.revoke_token(connection, token_id))
     click.echo(f"Revoked {token_id}.")
 
 
@@ -165,7 +163,7 @@ def list_accounts() -> None:
     """List accounts."""
     from app.auth import accounts
 
-    for one in _with_database(accounts.list_accounts):
+    for one in with_database(accounts.list_accounts):
         click.echo(f"{one.id}  {one.role:6}  {one.name}")
 
 
@@ -173,13 +171,23 @@ def list_accounts() -> None:
 @click.argument("name")
 @click.option("--name", "new_name", help="What it is called from now on.")
 @click.option("--color", help="The color of its cursor, as #rrggbb.")
-def set_account(name: str, new_name: str | None, color: str | None) -> None:
+@click.option("--artwork-limit", help="How many artworks it may have, or `default` for EASEL_ARTWORK_LIMIT.")
+def set_account(name: str, new_name: str | None, color: str | None, artwork_limit: str | None) -> None:
     """Change an account. NAME is what `easel account list` calls it, or its id."""
     from app.auth import accounts
 
-    if new_name is None and color is None:
-        raise click.UsageError("Say what to change: --name or --color.")
-    changed = _with_database(lambda connection: accounts.change_named(connection, name, name=new_name, color=color))
+    if new_name is None and color is None and artwork_limit is None:
+        raise click.UsageError("Say what to change: --name, --color or --artwork-limit.")
+    if artwork_limit is not None and artwork_limit != "default" and not artwork_limit.isdecimal():
+        raise click.UsageError("--artwork-limit takes a whole number, or `default`.")
+
+    async def change(connection: Any) -> Any:
+        if artwork_limit is not None:
+            limit = None if artwork_limit == "default" else int(artwork_limit)
+            await accounts.limit_artworks(connection, name, limit)
+        return await accounts.change_named(connection, name, name=new_name, color=color)
+
+    changed = with_database(change)
     click.echo(f"{changed.id}  {changed.role:6}  {changed.name}  {changed.color}")
 
 
@@ -193,7 +201,7 @@ def runs() -> None:
 @click.option("--limit", default=50, show_default=True)
 def list_runs(dead: bool, limit: int) -> None:  # noqa: ARG001 - said, so that a later list without it means all
     """List dead runs, newest first."""
-    for run in _with_services(lambda services: services.runs.dead(limit)):
+    for run in with_services(lambda services: services.runs.dead(limit)):
         reason = f"{run.error.code}  charged: {run.error.charged}" if run.error else ""
         reason += "  its picture came late" if run.late_images else ""
         click.echo(f"{run.job_id}  {run.provider:10}  {run.started_at:%Y-%m-%d %H:%M}  {reason}")
@@ -208,7 +216,7 @@ def replay_runs(run_id: str | None, every: bool) -> None:
 
     if (run_id is None) is not every:
         raise click.UsageError("Name a run, or give --all.")
-    for old, new in _with_services(lambda services: replay(services.runs, run_id)):
+    for old, new in with_services(lambda services: replay(services.runs, run_id)):
         click.echo(f"{old} runs again as {new}.")
 
 
@@ -220,7 +228,7 @@ def resume_key(provider: str) -> None:
     async def resume(services: "Services") -> None:
         await services.gate.resume(services.registry.get(provider).credential)
 
-    _with_services(resume)
+    with_services(resume)
     click.echo(f"The key of {provider} is in use again.")
 
 
@@ -236,8 +244,8 @@ def seed() -> None:
         async with asyncpg.create_pool(connection_url, min_size=1, max_size=2) as pool:
             return await make_demo(pool)
 
-    url = _database_url(_prepared())
-    with _reaching(url):
+    url = database_url(prepared())
+    with reaching(url):
         workflow_id, is_new = asyncio.run(make(url))
     click.echo(f"{'Made' if is_new else 'Already there:'} “{NAME}”: /w/{workflow_id}")
 
@@ -253,8 +261,8 @@ def watch(workflow_id: str, server_url: str | None, token: str | None, as_json: 
     """Follow a workflow live: edits, people and runs, a line each. Ctrl-C ends it."""
     from app.watch import watch as follow
 
-    settings = _prepared()
-    state = None if server_url else _state(settings)
+    settings = prepared()
+    state = None if server_url else running(settings)
     url = server_url or (state.url if state is not None and state.url else settings.base_url)
     token = token or settings.admin_token
     if token is None:
@@ -270,7 +278,7 @@ def new_epoch() -> None:
     """
     from canvas.store.epochs import renew_epochs
 
-    count = _with_database(renew_epochs)
+    count = with_database(renew_epochs)
     click.echo(
         f"{count} workflow{'' if count == 1 else 's'} with a new epoch. Servers that run notice within a second."
     )
@@ -282,7 +290,7 @@ def doctor() -> None:
     from app.doctor import examine
 
     found = read_settings()
-    findings = asyncio.run(examine(found, _state(found)))
+    findings = asyncio.run(examine(found, running(found)))
     for finding in findings:
         click.echo(finding.line())
     sys.stdout.flush()
@@ -314,79 +322,6 @@ def _default(value: Any) -> str:
     if value is None or value == ():
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _prepared() -> Settings:
-    from app.observe.logs import set_up_logs
-
-    found = read_settings()
-    set_up_logs(found)
-    return found
-
-
-def _database_url(found: Settings) -> str:
-    """The database that is configured, or the one of the `easel up` that runs on this data folder."""
-    if found.database_url:
-        return found.database_url
-    state = _state(found)
-    if state is None or not state.database_url:
-        raise SettingsError("No database: start `easel up` in another terminal, or set EASEL_DATABASE_URL.")
-    return state.database_url
-
-
-def _state(found: Settings) -> "State | None":
-    from app.embedded.datadir import read_state
-
-    try:
-        return read_state(found.data_dir)
-    except NotADirectoryError:
-        return None  # nothing runs on what is no folder
-
-
-@contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    """A database that is away, or has not our tables, is a sentence."""
-    import asyncpg
-
-    try:
-        yield
-    except asyncpg.UndefinedTableError as error:
-        raise SettingsError("The database has not this version's tables: run `easel migrate`.") from error
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        shown, reason = masked("EASEL_DATABASE_URL", url), str(error).split("\n")[0] or type(error).__name__
-        raise SettingsError(f"PostgreSQL cannot be used at {shown} ({reason}).") from error
-
-
-def _with_services(work: "Callable[[Services], Awaitable[T]]") -> T:
-    """With everything that a server has, and the databases of the `easel up` that runs on this data folder."""
-    from app.compose import open_services
-
-    found = _prepared()
-    state = _state(found)
-    redis_url = found.redis_url or (state.redis_url if state else None)
-    settings = msgspec.structs.replace(found, database_url=_database_url(found), redis_url=redis_url)
-
-    async def opened() -> T:
-        async with open_services(settings) as services:
-            return await work(services)
-
-    return asyncio.run(opened())
-
-
-def _with_database(work: Callable[[Any], Awaitable[T]]) -> T:
-    url = _database_url(_prepared())
-
-    async def connected() -> T:
-        import asyncpg
-
-        connection = await asyncpg.connect(url, timeout=10)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    with _reaching(url):
-        return asyncio.run(connected())
 
 
 if __name__ == "__main__":

@@ -19,16 +19,18 @@ from app.providers import registry_of, report_senders
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.epochs import renew_if_moved
-from canvas.store.postgres import Connection, Pool, PostgresStore
+from canvas.store.postgres import Connection, Pool, PostgresStore, reaching_the_database
 from canvas.store.shares import Shares
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
+from jobs.artworks import Artworks
 from jobs.downloads import Downloads
 from jobs.events import Events
 from jobs.gate.redis import RedisGate
 from jobs.images.decode import Limits
 from jobs.images.sandbox import PictureWorkers
 from jobs.keeper import Keeper
+from jobs.objects.links import Links
 from jobs.objects.store import Objects, open_objects
 from jobs.originals import Originals
 from jobs.patience import Patience
@@ -38,6 +40,7 @@ from jobs.queue import ArqDoorbell
 from jobs.run import PictureUrl
 from jobs.runs import Runs
 from jobs.sources import Sources
+from jobs.store.artworks import ArtworkStore
 from jobs.store.bells import BellStore
 from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
@@ -45,6 +48,7 @@ from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
+from jobs.store.uploads import UploadStore
 from jobs.webhooks.inbox import Inbox
 from jobs.webhooks.reception import Reception
 
@@ -67,6 +71,8 @@ class Services(NamedTuple):
     callers: Callers
     rates: RequestRates
     objects: Objects
+    links: Links
+    artworks: Artworks
     originals: Originals
     pictures: PictureWorkers
     picture_url: PictureUrl
@@ -102,6 +108,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         renders = RenderStore(database, picture_url)
         bells = BellStore(database, ArqDoorbell(redis))
         objects = open_storage(settings)
+        links = Links(objects, await link_secret(database))
         keeper = Keeper(pictures, objects, downloads, patience_of(settings))
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
         yield Services(
@@ -117,6 +124,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             callers=Callers(database, settings.admin_token, settings.origins, _issuer(settings, http)),
             rates=RequestRates(redis, settings.requests_per_minute),
             objects=objects,
+            links=links,
+            artworks=Artworks(
+                ArtworkStore(database, picture_url, settings.artwork_limit),
+                UploadStore(database),
+                objects,
+                pictures,
+                links,
+                settings.max_upload_bytes,
+            ),
             originals=Originals(ObjectRows(database), objects),
             pictures=pictures,
             picture_url=picture_url,
@@ -168,6 +184,13 @@ async def _open_redis(settings: Settings) -> AsyncIterator[Redis]:
         yield redis
     finally:
         await redis.aclose()
+
+
+async def link_secret(database: Pool) -> bytes:
+    """What all servers on this database sign links with."""
+    async with reaching_the_database():
+        secret: bytes = await database.fetchval("SELECT secret FROM link_secrets")
+    return secret
 
 
 def open_storage(settings: Settings) -> Objects:

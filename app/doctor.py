@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -150,11 +151,18 @@ def _client(url: str) -> Redis:
 async def _storage(settings: Settings, _: State | None) -> str:
     shown = masked("EASEL_STORAGE_URL", settings.storage)
     objects = open_storage(settings)
-    key = "doctor"
+    key, content = f"doctor-{secrets.token_hex(8)}", secrets.token_bytes(64)  # several may look at once
     async with asyncio.timeout(10 * PATIENCE_S):
-        await objects.put(key, b"easel doctor", "text/plain")
+        await objects.put(key, content, "application/octet-stream")
+        found = await objects.open(key)
+        is_there = found is not None and b"".join([chunk async for chunk in found]) == content
         await objects.delete(key)
-    return f"{shown} can be written to."
+        is_gone = await objects.size(key) is None
+    if not is_there or not is_gone:
+        raise _Ill(f"{shown} does not give back what was put, or does not delete it: look at its permissions.")
+    return (
+        f"{shown} takes, gives and deletes; uploads go {'straight to it' if objects.signs else 'through the server'}."
+    )
 
 
 async def _page(_: Settings, __: State | None) -> str:

@@ -28,9 +28,10 @@ from app.openapi import describe
 from app.problems import HANDLERS, MAX_BODY_BYTES
 from app.routes.access import Authentication, requires_sign_in
 from app.routes.accounts import AccountsController
+from app.routes.artworks import ArtworksController
 from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
-from app.routes.objects import ObjectsController
+from app.routes.objects import LinksController, ObjectsController
 from app.routes.page import page_routes
 from app.routes.renders import RendersController
 from app.routes.rooms import room
@@ -66,6 +67,8 @@ API: list[ControllerRouterHandler] = [
     RendersController,
     UsageController,
     WebhooksController,
+    ArtworksController,
+    LinksController,
     ObjectsController,
     HealthController,
 ]

@@ -15,6 +15,23 @@ from dotenv import dotenv_values
 PREFIX = "EASEL_"
 MIN_ADMIN_TOKEN_CHARACTERS = 24
 MIN_JWT_SECRET_BYTES = 32
+LEAST = {
+    "worker_concurrency": 1,
+    "lease_seconds": 1,
+    "call_attempts": 1,
+    "step_attempts": 1,
+    "retry_seconds": 0,
+    "rate_limit_seconds": 0,
+    "run_deadline_seconds": 1,
+    "budget_usd_per_day": 0,
+    "requests_per_minute": 1,
+    "artwork_limit": 0,
+    "max_upload_bytes": 1,
+    "max_pixels": 1,
+    "retention_days": 1,
+    "local_pace_seconds": 0,
+}
+"""The smallest value of a setting that is a number."""
 # The names that providers' own documents use, so that a key which is already in the environment works here.
 _PROVIDERS = re.compile(r"(openai|google|stability|replicate|fal|midjourney|comfyui|generic|webhook)_(?!hosts)")
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD")
@@ -53,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_pixels: int = 64_000_000
     requests_per_minute: int = 600
     """What one account may ask; `admin_token` is not counted."""
+    artwork_limit: int = 1000
+    """Artworks an account may have; `easel account set` gives one a limit of its own."""
     retention_days: int = 30
     """How long automatic versions are kept, thinned to one a day after the first."""
     worker_concurrency: int = 8
@@ -130,35 +149,23 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     known = {name_of(field): field for field in Settings.__struct_fields__}
     given: dict[str, Any] = {known[name]: _listed(known[name], value) for name, value in values.items()}
     settings = _convert(given)
+    _check_least(settings)
+    _check_issuer(settings)
     token = settings.admin_token
     if token is not None and len(token) < MIN_ADMIN_TOKEN_CHARACTERS:
         raise SettingsError(f"EASEL_ADMIN_TOKEN must have at least {MIN_ADMIN_TOKEN_CHARACTERS} characters.")
-    _check_issuer(settings)
     if not 0 <= settings.port <= 65535:
         raise SettingsError("EASEL_PORT must be from 0 to 65535.")
-    if settings.worker_concurrency < 1 or settings.lease_seconds < 1:
-        raise SettingsError("EASEL_WORKER_CONCURRENCY and EASEL_LEASE_SECONDS must be at least 1.")
-    if settings.call_attempts < 1 or settings.step_attempts < 1 or settings.run_deadline_seconds < 1:
-        raise SettingsError(
-            "EASEL_CALL_ATTEMPTS, EASEL_STEP_ATTEMPTS and EASEL_RUN_DEADLINE_SECONDS must be at least 1."
-        )
-    if (
-        not settings.retry_seconds >= 0
-        or settings.rate_limit_seconds < 0
-        or not (settings.budget_usd_per_day or 0) >= 0
-    ):
-        raise SettingsError(
-            "EASEL_RETRY_SECONDS, EASEL_RATE_LIMIT_SECONDS and EASEL_BUDGET_USD_PER_DAY must be at least 0."
-        )
-    if settings.requests_per_minute < 1:
-        raise SettingsError("EASEL_REQUESTS_PER_MINUTE must be at least 1.")
-    if settings.max_upload_bytes < 1 or settings.max_pixels < 1:
-        raise SettingsError("EASEL_MAX_UPLOAD_BYTES and EASEL_MAX_PIXELS must be at least 1.")
-    if settings.retention_days < 1:
-        raise SettingsError("EASEL_RETENTION_DAYS must be at least 1.")
-    if not settings.hello_seconds > 0 or not settings.local_pace_seconds >= 0:
-        raise SettingsError("EASEL_HELLO_SECONDS must be more than 0, EASEL_LOCAL_PACE_SECONDS at least 0.")
+    if not settings.hello_seconds > 0:
+        raise SettingsError("EASEL_HELLO_SECONDS must be more than 0.")
     return settings
+
+
+def _check_least(settings: Settings) -> None:
+    for field, least in LEAST.items():
+        value = getattr(settings, field)
+        if value is not None and not value >= least:  # NaN is not
+            raise SettingsError(f"{name_of(field)} must be at least {least}.")
 
 
 def _check_issuer(settings: Settings) -> None:

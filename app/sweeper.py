@@ -12,6 +12,7 @@ from canvas.store.postgres import Pool, reaching_the_database
 from canvas.store.retention import retire
 from canvas.store.shares import Shares
 from canvas.store.versions import Versions, keep_versions
+from jobs.artworks import Artworks
 from jobs.errors import StorageFailed
 from jobs.objects.port import ObjectStore
 from jobs.store.renders import retire_renders
@@ -51,6 +52,16 @@ async def keep_retiring(database: Pool, keep_days: int) -> None:
 async def keep_retiring_renders(database: Pool, objects: ObjectStore, keep_days: int) -> None:
     """Until it is cancelled."""
     await _every(SWEEP_EVERY_S, lambda: retire_renders(database, objects, keep_days))
+
+
+async def keep_clearing(artworks: Artworks, keep_days: int) -> None:
+    """Until it is cancelled. Every worker does it: uploads that became nothing, artworks in the trash."""
+
+    async def clear() -> None:
+        await artworks.expire()
+        await artworks.retire(keep_days)
+
+    await _every(SWEEP_EVERY_S, clear)
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> None:

@@ -9,7 +9,7 @@ import structlog
 from app.compose import open_services, patience_of
 from app.providers import reporters
 from app.settings import Settings
-from app.sweeper import keep_retiring, keep_retiring_renders, keep_versioning
+from app.sweeper import keep_clearing, keep_retiring, keep_retiring_renders, keep_versioning
 from canvas.ids import new_id
 from jobs.calls import Calls
 from jobs.cancels import Cancels
@@ -68,6 +68,7 @@ async def work(settings: Settings) -> None:
             keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))
             retiring = keep_retiring_renders(services.database, services.objects, settings.retention_days)
             keepers.append(loops.create_task(retiring))
+            keepers.append(loops.create_task(keep_clearing(services.artworks, settings.retention_days)))
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
             for keeper in keepers:
                 keeper.cancel()

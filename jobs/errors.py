@@ -7,6 +7,7 @@ EaselError
     ├── ModelRetired          410  names the replacement
     ├── CapabilityUnsupported 422
     ├── QuotaExceeded         429  the account's own
+    │   └── ArtworkLimitReached
     ├── BudgetExceeded        402
     ├── ProviderAuth          502  the credential is paused
     ├── ProviderPermission    502
@@ -23,6 +24,7 @@ EaselError
     ├── DownloadFailed        502  tried again; never a new generation. OUTPUT_EXPIRED: the job is asked once more
     ├── DownloadBlocked       502  DOWNLOAD_BLOCKED or DOWNLOAD_TOO_LARGE
     ├── ImageInvalid          502 from a provider, 422 from an upload
+    ├── ProcessingFailed      500  an upload's sizes could not be made: nothing was created
     ├── StorageFailed         500  tried again
     └── Cancelled             the run was cancelled while it was being carried
 LeaseLost                   internal: another worker carries the run now; stop writing at once
@@ -92,6 +94,10 @@ class CapabilityUnsupported(JobError):
 
 class QuotaExceeded(JobError):
     status, title, default_code = 429, "Quota used up", "QUOTA_EXCEEDED"
+
+
+class ArtworkLimitReached(QuotaExceeded):
+    title = "Artwork limit reached"
 
 
 class BudgetExceeded(JobError):
@@ -177,6 +183,10 @@ class DownloadBlocked(JobError):
 
 class ImageInvalid(JobError):
     status, title, default_code = 502, "Not a picture", "IMAGE_INVALID"
+
+
+class ProcessingFailed(JobError):
+    status, title, default_code = 500, "Image processing failed", "PROCESSING_FAILED"
 
 
 class StorageFailed(JobError):

@@ -76,6 +76,13 @@ async def list_accounts(connection: Connection) -> list[Account]:
     return [Account(**row) for row in await connection.fetch(_ALL)]
 
 
+async def limit_artworks(connection: Connection, wanted: str, limit: int | None) -> Account:
+    """None: as many as EASEL_ARTWORK_LIMIT says. Raises as `change_named`."""
+    account = await change_named(connection, wanted, name=None, color=None)
+    await connection.execute("UPDATE accounts SET artwork_limit = $2 WHERE id = $1", account.id, limit)
+    return account
+
+
 async def change_named(connection: Connection, wanted: str, *, name: str | None, color: str | None) -> Account:
     """`wanted`: an id or a name. Raises NotFound, and Conflict for a name that several have."""
     rows = await connection.fetch(_WANTED, wanted)

@@ -72,6 +72,10 @@ class Workflows:
             raise refusal(membership.role if membership else None, action)
         return membership
 
+    async def may_write_anywhere(self, account_id: str) -> bool:
+        async with reaching_the_database():
+            return bool(await self._pool.fetchval(_WRITES, account_id))
+
     async def roles_of(self, workflow_id: str, account_ids: list[str]) -> dict[str, Role]:
         async with reaching_the_database():
             rows = await self._pool.fetch(_ROLES, workflow_id, account_ids)
@@ -148,6 +152,9 @@ _INSERT_OWNER = """
 _MEMBERSHIP = """
     SELECT role, may_run, access FROM workflow_roles JOIN workflows ON workflows.id = workflow_id
     WHERE workflow_id = $1 AND account_id = $2 AND (deleted_at IS NOT NULL) = $3"""
+_WRITES = """
+    SELECT EXISTS (SELECT FROM workflow_roles JOIN workflows ON workflows.id = workflow_id
+      WHERE account_id = $1 AND role <> 'viewer' AND deleted_at IS NULL)"""
 _ROLES = "SELECT account_id, role FROM workflow_roles WHERE workflow_id = $1 AND account_id = ANY($2::text[])"
 _LIST = """
     SELECT id, name, role, epoch, seq, workflows.created_at, updated_at

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, Protocol
+
+
+class Listed(NamedTuple):
+    key: str
+    modified_at: datetime
 
 
 class ObjectStore(Protocol):
     async def put(self, key: str, content: bytes, content_type: str) -> None: ...
 
+    async def take_in(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """What `chunks` gives, without holding all of it. When it raises, that is raised and nothing is stored."""
+
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes] | None:
         """The bytes from `start` to before `end`, in chunks. None: there is no such object."""
 
-    async def exists(self, key: str) -> bool: ...
+    async def size(self, key: str) -> int | None:
+        """In bytes. None: there is no such object."""
 
     async def delete(self, key: str) -> None:
         """Deleting what is not there is fine."""
+
+    async def page(self, after: str, limit: int) -> list[Listed]:
+        """The next objects after a key, in the order of their keys' bytes."""
+
+    async def sign(self, method: Literal["GET", "PUT"], key: str, lasts: timedelta) -> str:
+        """An address at the store itself, good for a while. Only where `signs`."""
 
     async def check(self) -> None:
         """Raise StorageFailed when the store cannot be reached."""

@@ -233,11 +233,16 @@ _VARIANTS = """
     SELECT render_id, kind, object_key, width, height, content_type, blur FROM render_variants
     WHERE render_id = ANY($1::text[])"""
 _SHOWN = """
-    SELECT coalesce(renders.object_key, objects.key) AS original_key, renders.id AS render_id
+    SELECT coalesce(renders.object_key, original.object_key, objects.key) AS original_key, renders.id AS render_id
     FROM objects LEFT JOIN render_variants ON render_variants.object_key = objects.key
+    LEFT JOIN artwork_pictures ON artwork_pictures.object_key = objects.key
+    LEFT JOIN artworks ON artworks.id = artwork_pictures.artwork_id
+    LEFT JOIN artwork_pictures original ON original.artwork_id = artworks.id AND original.kind = 'original'
+      AND objects.account_id = $2
     LEFT JOIN renders ON renders.id = coalesce(render_variants.render_id, (
       SELECT id FROM renders WHERE object_key = objects.key ORDER BY created_at LIMIT 1))
     WHERE objects.key = $1 AND (objects.account_id = $2 OR EXISTS (
-      SELECT FROM workflow_roles AS mine WHERE mine.workflow_id = renders.workflow_id AND mine.account_id = $2))
+      SELECT FROM workflow_roles AS mine WHERE mine.account_id = $2
+        AND mine.workflow_id = coalesce(renders.workflow_id, artworks.workflow_id) AND NOT objects.is_private))
     LIMIT 1"""
 _OBJECT = "SELECT key, account_id, content_type, size_bytes, sha256, is_private FROM objects WHERE key = $1"

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.server import openapi_document
+from tests.app.pictures import brings
 from tests.app.running import Person, Server, Worker, some_name
 
 # open: anybody · signed: whoever signs the body · signed in: any account · own: of one's own account
@@ -19,6 +20,7 @@ RULES = {
     "getLiveness": "open",
     "getReadiness": "open",
     "getObject": "open",
+    "putUpload": "signed",
     "receiveReport": "signed",
     "receiveMidjourneyReport": "signed",
     "getMe": "signed in",
@@ -30,12 +32,20 @@ RULES = {
     "createWorkflow": "signed in",
     "listRuns": "signed in",
     "listRenders": "signed in",
+    "createUploadUrl": "signed in",
+    "createArtwork": "signed in",
+    "listArtworks": "signed in",
     "getUsage": "signed in",
     "changeRenders": "signed in",
     "getRender": "own",
     "changeRender": "own",
     "deleteRender": "own",
     "restoreRender": "own",
+    "getArtwork": "own",
+    "changeArtwork": "own",
+    "deleteArtwork": "own",
+    "restoreArtwork": "own",
+    "createLink": "own",
     "getWorkflow": "read",
     "duplicateWorkflow": "read",
     "listOps": "read",
@@ -141,6 +151,10 @@ class World(NamedTuple):
             "changeRender": {"isFavorite": True},
             "changeRenders": {"ids": [], "isFavorite": True},
             "nameVersion": {"name": "x"},
+            "createUploadUrl": {"filename": "a.png", "contentType": "image/png"},
+            "createArtwork": {"title": "x", "originalKey": "uploads/x/y"},
+            "changeArtwork": {"title": "x"},
+            "createLink": {"url": self.paths["original"]},
             "setMember": {"role": "viewer"},
             "invite": {"role": "viewer", "name": "x"},
             "createShare": {"role": "viewer"},
@@ -174,6 +188,8 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         paths = {"workflow_id": workflow_id, "job_id": job_id, "render_id": render["id"], "key": key}
         made = owner.http.post(f"/api/workflows/{workflow_id}/versions", json={"name": "kept"}).json()
         paths |= {"account_id": editor.id, "version": str(made["version"]), "provider": "replicate", "token": "x"}
+        artwork = brings(owner.http)
+        paths |= {"artwork_id": artwork["id"], "original": artwork["originalUrl"]}
         share = owner.http.post(f"/api/workflows/{workflow_id}/shares", json={"role": "viewer"}).json()
         paths["share_id"] = share["id"]
         yield World(owner, editor, viewer, stranger, paths, trashed)

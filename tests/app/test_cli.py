@@ -77,7 +77,7 @@ def test_openapi_needs_no_database(nowhere: dict[str, str]) -> None:
         (["login-link", "--role", "owner", "--name", "x"], {}, "There is one owner"),
         (["login-link", "--role", "member"], {}, "--name"),
         (["token", "list"], {"EASEL_DATABASE_URL": "postgresql://me:word@127.0.0.1:1/y"}, "PostgreSQL cannot be used"),
-        (["account", "set", "Nobody"], {}, "--name or --color"),
+        (["account", "set", "Nobody"], {}, "--name, --color or --artwork-limit"),
         (["fly"], {}, "No such command"),
     ],
 )

@@ -28,7 +28,7 @@ async def test_what_was_put_is_read_back_whole_or_in_part(tmp_path: Path) -> Non
     assert await read(objects, KEY) == content
     assert await read(objects, KEY, 10, 20) == content[10:20]
     assert await read(objects, KEY, 1_048_570) == content[-6:]
-    assert await objects.exists(KEY)
+    assert await objects.size(KEY) == len(content)
 
 
 async def test_putting_again_changes_nothing(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_what_is_not_there_is_none_and_may_be_deleted(tmp_path: Path) -> N
     await objects.delete(KEY)
 
     assert await read(objects, KEY) is None
-    assert not await objects.exists(KEY)
+    assert await objects.size(KEY) is None
 
 
 async def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
