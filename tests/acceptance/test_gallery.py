@@ -54,6 +54,7 @@ def test_picture_is_found_marked_saved_deleted_and_brought_back(page: Page, tmp_
         detail.get_by_role("button", name="Download").click()
     assert saving.value.suggested_filename == "a-watercolor-fox-in-the-snow.png"
     assert Path(saving.value.path()).read_bytes().startswith(b"\x89PNG")
+    detail.get_by_role("button", name="Use these settings again").hover()
     page.screenshot(path=tmp_path / "detail.png")
     page.keyboard.press("Escape")
     page.get_by_role("searchbox").fill("")
@@ -90,6 +91,19 @@ def test_keyboard_alone_chooses_deletes_and_restores(page: Page) -> None:
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_text("Nothing was deleted lately")).to_be_visible()
     page.get_by_role("button", name="Back to my renders").click()
+    expect(page.get_by_test_id("tile")).to_have_count(count)
+
+
+def test_undo_can_be_pressed_while_the_next_picture_is_open(page: Page) -> None:
+    """A modal dialog makes everything beside it dead: what is said has to be said inside."""
+    count = page.get_by_test_id("tile").count()
+    tile(page, "ship").click()
+    detail = page.get_by_test_id("detail")
+
+    detail.get_by_role("button", name="Delete").click()
+    expect(page.get_by_test_id("tile")).to_have_count(count - 1)
+    page.get_by_role("button", name="Undo").click()
+
     expect(page.get_by_test_id("tile")).to_have_count(count)
 
 

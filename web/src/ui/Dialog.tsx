@@ -1,4 +1,5 @@
 import { useEffect, useRef, type ComponentProps } from "react";
+import { putOnTop } from "./topDialog";
 
 interface DialogProps extends Omit<ComponentProps<"dialog">, "onClose"> {
   label: string;
@@ -11,8 +12,13 @@ export function Dialog({ label, onClose, className = "dialog", children, ...rest
 
   useEffect(() => {
     const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    if (dialog === null) return;
+    dialog.showModal();
+    const takeAway = putOnTop(dialog);
+    return () => {
+      takeAway();
+      dialog.close();
+    };
   }, []);
 
   return (

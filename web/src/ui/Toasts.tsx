@@ -1,9 +1,12 @@
+import { createPortal } from "react-dom";
 import { Button } from "./Button";
+import { useTopDialog } from "./topDialog";
 import { useToasts } from "./toasts";
 
 export function Toasts() {
   const { toasts, dismiss } = useToasts();
-  return (
+  const dialog = useTopDialog((state) => state.open.at(-1));
+  const shown = (
     <div className="toasts" role="status" aria-live="polite">
       {toasts.map(({ id, text, tone, action }) => (
         <div key={id} className={`toast toast--${tone}`}>
@@ -24,4 +27,5 @@ export function Toasts() {
       ))}
     </div>
   );
+  return dialog === undefined ? shown : createPortal(shown, dialog); // beside a modal dialog nothing can be seen or pressed
 }
