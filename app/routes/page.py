@@ -11,7 +11,7 @@ from litestar.static_files import create_static_files_router
 from app.routes.access import OPEN
 
 DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
-_ADDRESSES = ["/", "/w/{workflow_id:str}", "/renders", "/signed-out"]
+_ADDRESSES = ["/", "/w/{workflow_id:str}", "/renders", "/artworks", "/signed-out"]
 _MISSING = "The page has not been built. Run `make web`; the API works without it."
 
 

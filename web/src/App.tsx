@@ -10,6 +10,7 @@ import { Notice } from "./ui/Notice";
 import { Toasts } from "./ui/Toasts";
 import { WorkflowList } from "./workflows/WorkflowList";
 
+const ArtworksPage = lazy(() => import("./gallery/ArtworksPage"));
 const RendersPage = lazy(() => import("./gallery/RendersPage"));
 
 export function App() {
@@ -56,6 +57,8 @@ function Page() {
       return <Editor key={route.workflowId} workflowId={route.workflowId} />;
     case "renders":
       return <RendersPage />;
+    case "artworks":
+      return <ArtworksPage />;
     case "unknown":
       return (
         <Notice

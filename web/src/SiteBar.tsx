@@ -5,6 +5,7 @@ import mark from "./ui/easel.svg";
 const PLACES = [
   { path: "/", label: "Canvases" },
   { path: "/renders", label: "My renders" },
+  { path: "/artworks", label: "Artworks" },
 ];
 
 /** Where one is, and the way to the other places. */

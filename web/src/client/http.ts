@@ -207,8 +207,10 @@ export function createHttp(options: HttpOptions = {}) {
       call("POST", "/api/artworks/upload-url", file) as Promise<UploadTarget>,
     createArtwork: (body: NewArtwork, key?: string) => call("POST", "/api/artworks", body, key) as Promise<{ data: Artwork }>,
     changeArtwork: (id: string, change: ArtworkChange) =>
-      call("PATCH", `/api/artworks/${encodeURIComponent(id)}`, change) as Promise<Artwork | { data: Artwork }>,
+      call("PATCH", `/api/artworks/${encodeURIComponent(id)}`, change) as Promise<{ data: Artwork }>,
     deleteArtwork: (id: string) => call("DELETE", `/api/artworks/${encodeURIComponent(id)}`),
+
+    restoreArtwork: (id: string) => call("POST", `/api/artworks/${encodeURIComponent(id)}/restore`) as Promise<{ data: Artwork }>,
 
     addNode: (workflowId: string, node: NodeRecord) => call("POST", `${workflow(workflowId)}/nodes`, node) as Promise<NodeRecord>,
 

@@ -21,6 +21,7 @@ import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
 import { ShortcutSheet } from "./ShortcutSheet";
 import { Tools } from "./Tools";
+import { useIncomingPictures } from "./useIncomingPictures";
 import { useShortcuts } from "./useShortcuts";
 
 const FIT = {
@@ -75,8 +76,16 @@ export function Stage({ easel }: { easel: Easel }) {
     const { x, y } = flow.screenToFlowPosition({ x: clientX, y: clientY }, { snapToGrid: false });
     canvas.room.setPresence({ cursor: { x: Math.round(x), y: Math.round(y) } });
   };
+  const middle = (): XY => ({ x: window.innerWidth / 2, y: window.innerHeight / 2 });
+  const addUpload = (): void => {
+    const { x, y } = flow.screenToFlowPosition(middle());
+    const position = { x: Math.round(x - CARD.width / 2), y: Math.round(y - CARD.height / 2) };
+    canvas.select([canvas.addNode({ type: "image_upload", position, data: {} })]);
+  };
+  const { isOver, ...drops } = useIncomingPictures(mayEdit, middle);
   useShortcuts({
     "add-image": mayEdit ? addInMiddle : undefined,
+    upload: mayEdit ? addUpload : undefined,
     undo: mayEdit ? canvas.undo : undefined,
     redo: mayEdit ? canvas.redo : undefined,
     "fit-view": fit,
@@ -97,6 +106,7 @@ export function Stage({ easel }: { easel: Easel }) {
         onReconnect={onReconnect}
         onDelete={onDelete}
         onDoubleClick={onDoubleClick}
+        {...drops}
         onPointerMove={onPointerMove}
         onPointerLeave={() => canvas.room.setPresence({ cursor: null })}
         isValidConnection={({ source, target }) => source !== target}
@@ -124,7 +134,8 @@ export function Stage({ easel }: { easel: Easel }) {
         <Cursors />
       </ReactFlow>
       {nodes.length === 0 && <EmptyCanvas onAdd={addInMiddle} />}
-      <Tools onAdd={addInMiddle} onFit={fit} onHelp={() => setHelpOpen(true)} />
+      <Tools onAdd={addInMiddle} onUpload={addUpload} onFit={fit} onHelp={() => setHelpOpen(true)} />
+      {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
       <Lightbox />
       <RunAnnouncer />
       {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}

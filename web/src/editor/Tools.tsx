@@ -3,11 +3,12 @@ import { Button } from "../ui/Button";
 
 interface ToolsProps {
   onAdd: () => void;
+  onUpload: () => void;
   onFit: () => void;
   onHelp: () => void;
 }
 
-export function Tools({ onAdd, onFit, onHelp }: ToolsProps) {
+export function Tools({ onAdd, onUpload, onFit, onHelp }: ToolsProps) {
   const mayEdit = useMayEdit();
   return (
     <div className="bar bar--tools" role="toolbar" aria-label="Tools">
@@ -16,6 +17,7 @@ export function Tools({ onAdd, onFit, onHelp }: ToolsProps) {
           Image
         </Button>
       )}
+      {mayEdit && <Button look="ghost" icon="upload" aria-label="Upload a picture (U)" onClick={onUpload} />}
       {mayEdit && <UndoRedo />}
       <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={onFit} />
       <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={onHelp} />

@@ -1,5 +1,5 @@
 /** Every shortcut of the canvas. The registry feeds the keys and the `?` sheet; those without an `act` are React Flow's. */
-export type Act = "add-image" | "fit-view" | "help" | "redo" | "select-all" | "undo";
+export type Act = "add-image" | "fit-view" | "help" | "redo" | "select-all" | "undo" | "upload";
 
 export interface Shortcut {
   keys: string;
@@ -10,6 +10,8 @@ export interface Shortcut {
 
 export const SHORTCUTS: readonly Shortcut[] = [
   { keys: "I", label: "Add an image node", act: "add-image", isEdit: true },
+  { keys: "U", label: "Add a picture from a file", act: "upload", isEdit: true },
+  { keys: "Ctrl V", label: "Paste a picture", isEdit: true },
   { keys: "Double click", label: "Add an image node here", isEdit: true },
   { keys: "Ctrl Enter", label: "Generate, while writing a prompt", isEdit: true },
   { keys: "Delete", label: "Delete what is selected", isEdit: true },

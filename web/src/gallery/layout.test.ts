@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { GAP, heightOf, layoutOf, moved, placeOf, rangeOf } from "./layout";
 
 describe("the grid", () => {
-  it.each([320, 479, 480, 900, 1280, 2560])("fills a width of %i exactly", (width) => {
+  it.each([320, 479, 480, 900, 1280, 2560])("fills a width of %i", (width) => {
     const { columns, side } = layoutOf(width);
-    expect(columns * side + (columns - 1) * GAP).toBeCloseTo(width);
+    const left = width - columns * side - (columns - 1) * GAP;
+    expect(left).toBeGreaterThanOrEqual(0);
+    expect(left).toBeLessThan(columns);
     expect(columns).toBeGreaterThan(1);
   });
 

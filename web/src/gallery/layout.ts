@@ -13,7 +13,7 @@ const SMALLEST = 168; // a thumbnail of 300 pixels stays sharp on a dense screen
 export function layoutOf(width: number): Layout {
   const smallest = width < 480 ? (width - GAP) / 2 : SMALLEST;
   const columns = Math.max(1, Math.floor((width + GAP) / (smallest + GAP)));
-  const side = Math.max(1, (width - GAP * (columns - 1)) / columns);
+  const side = Math.max(1, Math.floor((width - GAP * (columns - 1)) / columns)); // whole pixels: no seams
   return { columns, side, step: side + GAP };
 }
 
