@@ -24,6 +24,7 @@ from canvas.store.shares import Shares
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
 from jobs.artworks import Artworks
+from jobs.batches import Batches
 from jobs.downloads import Downloads
 from jobs.events import Events
 from jobs.gate.redis import RedisGate
@@ -41,6 +42,7 @@ from jobs.run import PictureUrl
 from jobs.runs import Runs
 from jobs.sources import Sources
 from jobs.store.artworks import ArtworkStore
+from jobs.store.batches import BatchStore
 from jobs.store.bells import BellStore
 from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
@@ -81,6 +83,7 @@ class Services(NamedTuple):
     run_store: RunStore
     bells: BellStore
     runs: Runs
+    batches: Batches
     events: Events
     renders: RenderStore
     gate: RedisGate
@@ -111,6 +114,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         links = Links(objects, await link_secret(database))
         keeper = Keeper(pictures, objects, downloads, patience_of(settings))
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
+        runs = Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings))
         yield Services(
             settings=settings,
             database=database,
@@ -140,7 +144,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             registry=registry,
             run_store=run_store,
             bells=bells,
-            runs=Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings)),
+            runs=runs,
+            batches=Batches(BatchStore(database), run_store, runs, picture_url),
             events=Events(PostgresEvents(database), relay),
             renders=renders,
             gate=gate,

@@ -29,6 +29,7 @@ from app.problems import HANDLERS, MAX_BODY_BYTES
 from app.routes.access import Authentication, requires_sign_in
 from app.routes.accounts import AccountsController
 from app.routes.artworks import ArtworksController
+from app.routes.batches import BatchesController
 from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
 from app.routes.objects import LinksController, ObjectsController
@@ -63,6 +64,7 @@ API: list[ControllerRouterHandler] = [
     EdgesController,
     WorkflowEventsController,
     RunsController,
+    BatchesController,
     ProvidersController,
     RendersController,
     UsageController,

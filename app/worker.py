@@ -16,7 +16,7 @@ from jobs.cancels import Cancels
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
 from jobs.queue import answer_bells
-from jobs.reconciler import keep_finishing, keep_looking, keep_reconciling, keep_ringing, keep_telling
+from jobs.reconciler import keep_filling, keep_finishing, keep_looking, keep_reconciling, keep_ringing, keep_telling
 from jobs.runner import Runner
 from jobs.store.calls import CallStore
 from jobs.store.claims import Claims
@@ -60,6 +60,7 @@ async def work(settings: Settings) -> None:
         async with asyncio.TaskGroup() as loops:
             keepers = [loops.create_task(keep_ringing(services.bells))]
             keepers.append(loops.create_task(keep_reconciling(services.bells)))
+            keepers.append(loops.create_task(keep_filling(services.run_store)))
             keepers.append(loops.create_task(keep_telling(cancels)))
             keepers.append(loops.create_task(keep_looking(late_orders)))
             keepers.append(loops.create_task(keep_finishing(late_variants)))

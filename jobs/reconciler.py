@@ -12,6 +12,7 @@ from jobs.cancels import Cancels
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
 from jobs.store.bells import BATCH, BellStore
+from jobs.store.runs import RunStore
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,16 @@ async def keep_reconciling(bells: BellStore) -> None:
             await bells.ring()
 
     await _every(RECONCILE_EVERY_S, reconcile)
+
+
+async def keep_filling(runs: RunStore) -> None:
+    """Until cancelled: fill the places of batches that stayed empty (BA2)."""
+
+    async def fill() -> None:
+        if filled := await runs.fill_batches():
+            log.info("batches.filled", count=filled)
+
+    await _every(RECONCILE_EVERY_S, fill)
 
 
 async def keep_telling(cancels: Cancels) -> None:

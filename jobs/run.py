@@ -115,6 +115,7 @@ class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     """The run that is this one's second chance."""
     late_images: tuple[str, ...] = ()
     """Pictures that came after its end, of orders whose outcome nobody knew then (JB35)."""
+    batch_id: str | None = None
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -159,6 +160,7 @@ class Run(msgspec.Struct, frozen=True):
     replayed_as: str | None = None
     late_images: tuple[str, ...] = ()
     """Keys of originals."""
+    batch_id: str | None = None
 
     @property
     def is_live(self) -> bool:
@@ -185,6 +187,7 @@ class Run(msgspec.Struct, frozen=True):
             error=self.error,
             replayed_as=self.replayed_as,
             late_images=tuple(picture_url(key) for key in self.late_images),
+            batch_id=self.batch_id,
         )
 
     def frame(self) -> Frame:

@@ -16,7 +16,7 @@ from jobs.providers.registry import Registry, name_of
 from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, Status, check_request, new_payload
 from jobs.sources import Sources
 from jobs.store.bells import BellStore
-from jobs.store.runs import RunStore
+from jobs.store.runs import NewRun, RunStore
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,12 @@ class Runs:
         self, request: StartImageJobRequest, account_id: str, *, replays: str | None = None
     ) -> ImageJobRecord:
         """Stored before it returns (JB3). Raises Invalid, JobError, NotFound, Conflict RUN_LIVE, Unavailable."""
+        run = await self._store.start(await self.prepare(request, account_id, replays=replays))
+        await self.ring()
+        return run.record(self._picture_url)
+
+    async def prepare(self, request: StartImageJobRequest, account_id: str, *, replays: str | None = None) -> NewRun:
+        """Everything that can be checked before the workflow is looked at. Raises Invalid, JobError, NotFound."""
         provider = self._registry.get(request.provider)
         model = self._registry.model(request.provider, request.model)
         check_request(request, model, self._webhook_hosts)
@@ -55,9 +61,7 @@ class Runs:
             raise paused(code, name_of(provider.id))
         parent_id = await self._sources.parent_of(request.prompt_spec.previous_image, account_id)
         payload = msgspec.structs.replace(new_payload(request, model), parent_id=parent_id, replays=replays)
-        run = await self._store.start(request, model.id, account_id, payload, plan)
-        await self._ring()
-        return run.record(self._picture_url)
+        return NewRun(request, model.id, account_id, payload, plan)
 
     async def cancel(self, job_id: str) -> ImageJobRecord:
         """Raises NotFound, Conflict INVALID_STATE. A running one ends when its worker has heard of it."""
@@ -119,7 +123,7 @@ class Runs:
         """For a `welcome`: what is under way, in the form of a frame's runs."""
         return tuple(run.frame() for run in await self._store.live(workflow_id))
 
-    async def _ring(self) -> None:
+    async def ring(self) -> None:
         # The run is stored; a bell that fails now is rung by a worker within a second, so the caller need not know.
         try:
             async with asyncio.timeout(RING_WITHIN_S):

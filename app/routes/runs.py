@@ -11,6 +11,7 @@ from app.routes.streams import Listener, after_of, event_stream
 from canvas.access import Action
 from canvas.errors import NotFound
 from canvas.values import check_json
+from jobs.batch import StartBatch, StartedBatch
 from jobs.events import PAGE, EventBody, RunEvent
 from jobs.pages import DEFAULT_LIMIT, Page, checked_limit
 from jobs.providers.registry import ListedProvider
@@ -34,6 +35,22 @@ class RunsController(Controller):
         await services.workflows.membership(data.workflow_id, request.user.account_id, "run")
         record = await services.runs.start(data, request.user.account_id)
         return _accepted(record)
+
+    @post("/batch", operation_id="startBatch", status_code=202)
+    async def start_batch(
+        self, services: TheServices, request: CallerRequest, data: JSONBody[StartBatch]
+    ) -> Response[StartedBatch]:
+        """Start up to 100 runs, each for another node, of which `concurrency` go on at a time; or, on a 422, none.
+
+        The problem's `items` name each that cannot be started, with its `index`, its `code` and a sentence.
+        """
+        account_id = request.user.account_id
+
+        async def may_run(workflow_id: str) -> None:
+            await services.workflows.membership(workflow_id, account_id, "run")
+
+        started = await services.batches.start(data, account_id, may_run)
+        return Response(started, status_code=202, headers={"Location": f"/api/batches/{started.batch_id}"})
 
     @get(operation_id="listRuns")
     async def list_runs(

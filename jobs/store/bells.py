@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from canvas.store.postgres import Pool, reaching_the_database
-from jobs.store.runs import QUEUE
+from jobs.store.batch_places import QUEUE
 
 BATCH = 200
 LOCK = 0x45415345_4C000001  # "EASEL": one reconciler at a time; the number means nothing else

@@ -14,10 +14,10 @@ from jobs.errors import Cancelled, LeaseLost
 from jobs.providers.port import Progress
 from jobs.renders import KeptPicture
 from jobs.run import TRANSITIONS, Failure, Payload, PictureUrl, Run
+from jobs.store.batch_places import QUEUE
 from jobs.store.costs import COST
 from jobs.store.renders import insert_pictures
 from jobs.store.rows import json_of, run_of
-from jobs.store.runs import QUEUE
 from jobs.store.turn import Turn, turn
 
 

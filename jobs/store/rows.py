@@ -42,6 +42,7 @@ def run_of(row: asyncpg.Record | None) -> Run:
         cost=_cost(row),
         replayed_as=row["replayed_as"],
         late_images=tuple(row["late_images"]),
+        batch_id=row["batch_id"],
     )
 
 

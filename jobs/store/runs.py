@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from canvas.errors import Conflict, NotFound
+from canvas.errors import Conflict, EaselError, NotFound
 from canvas.ids import new_id
 from canvas.relay.port import CancelHint, Relay
 from canvas.store.postgres import Pool, reaching_the_database
 from jobs.providers.port import Plan
 from jobs.run import Payload, Run, StartImageJobRequest, Status
+from jobs.store.batch_places import QUEUE, fill
 from jobs.store.costs import COST, check_budget
 from jobs.store.rows import json_of, run_of
-from jobs.store.turn import Turn, turn
+from jobs.store.turn import Turn, turn, turns
 
-QUEUE = "runs"
 NO_SUCH_NODE = "There is no such node on this workflow. Add it before you run it."
+WAITS_FOR_PLACE = "In line in its batch"
+
+
+class NewRun(NamedTuple):
+    """What is checked and ready to be stored."""
+
+    request: StartImageJobRequest
+    model: str
+    account_id: str
+    payload: Payload
+    plan: Plan
+
+
+class Place(NamedTuple):
+    """A run's in its batch."""
+
+    batch_id: str
+    number: int
+    has_to_wait: bool
+
+
+class Refused(Exception):
+    """Some of a batch cannot be started: why, by their places in it."""
+
+    def __init__(self, reasons: dict[int, EaselError]) -> None:
+        super().__init__()
+        self.reasons = reasons
 
 
 class RunStore:
@@ -27,54 +54,94 @@ class RunStore:
 
     # What people do
 
-    async def start(
-        self, request: StartImageJobRequest, model: str, account_id: str, payload: Payload, plan: Plan
-    ) -> Run:
+    async def start(self, new: NewRun) -> Run:
         """JB3. Raises NotFound for the workflow or the node, Conflict RUN_LIVE when the node has a live run.
 
         Raises BudgetExceeded when the account's day has no room for what the plan estimates.
         """
-        async with turn(self._database, self._relay, request.workflow_id) as this:
-            if this.in_trash:
-                raise NotFound("There is no such workflow.")
-            if not await this.connection.fetchval(_HAS_NODE, request.workflow_id, request.node_id):
-                raise NotFound(NO_SUCH_NODE)
-            await self._make_room(this, request)
-            if self._budget_usd is not None:
-                await check_budget(this.connection, account_id, plan.estimate_usd, self._budget_usd)
-            row = await this.connection.fetchrow(
-                _INSERT,
-                new_id("run"),
-                request.workflow_id,
-                request.node_id,
-                account_id,
-                request.provider,
-                model,
-                json_of(request),
-                json_of(payload),
-                plan.estimate_usd,
-            )
-            run = run_of(row)
-            await this.tell(run, "Waiting for a worker")
-            for adjustment in plan.adjustments:
-                await this.append(run.id, "log", adjustment, data={"code": "ADJUSTED"})
-            if payload.replays is not None:
-                await this.connection.execute(_REPLAYED, payload.replays, run.id)
-            await this.connection.execute(_RING, [run.id], QUEUE)
-            return run
+        async with turn(self._database, self._relay, new.request.workflow_id) as this:
+            await self._make_room(this, await self._in_the_way(this, new.request))
+            await self._reserve(this, new.account_id, [new])
+            return await self._start(this, new)
 
-    async def _make_room(self, this: Turn, request: StartImageJobRequest) -> None:
+    async def start_batch(self, news: list[NewRun], concurrency: int) -> tuple[str, list[Run]]:
+        """BA1, BA2. All of one account's, each for another node; all or, on Refused and BudgetExceeded, none."""
+        account_id, batch_id = news[0].account_id, new_id("batch")
+        async with turns(self._database, self._relay, (new.request.workflow_id for new in news)) as these:
+            in_the_way: list[Run | None] = []
+            reasons: dict[int, EaselError] = {}
+            for number, new in enumerate(news):
+                try:
+                    in_the_way.append(await self._in_the_way(these[new.request.workflow_id], new.request))
+                except EaselError as error:
+                    reasons[number] = error
+            if reasons:
+                raise Refused(reasons)
+            for new, live in zip(news, in_the_way, strict=True):
+                await self._make_room(these[new.request.workflow_id], live)
+            this = these[news[0].request.workflow_id]
+            await self._reserve(this, account_id, news)
+            await this.connection.execute(_INSERT_BATCH, batch_id, account_id, concurrency, len(news))
+            runs = []
+            for number, new in enumerate(news):
+                place = Place(batch_id, number, number >= concurrency)
+                runs.append(await self._start(these[new.request.workflow_id], new, place))
+        return batch_id, runs
+
+    async def _reserve(self, this: Turn, account_id: str, news: list[NewRun]) -> None:
+        if self._budget_usd is not None:
+            estimates = [new.plan.estimate_usd for new in news]
+            known = [estimate_usd for estimate_usd in estimates if estimate_usd is not None]
+            total_usd = sum(known) or (None if len(known) < len(estimates) else 0.0)
+            await check_budget(this.connection, account_id, total_usd, self._budget_usd)
+
+    async def _start(self, this: Turn, new: NewRun, place: Place | None = None) -> Run:
+        request, plan = new.request, new.plan
+        has_to_wait = place is not None and place.has_to_wait
+        row = await this.connection.fetchrow(
+            _INSERT,
+            new_id("run"),
+            request.workflow_id,
+            request.node_id,
+            new.account_id,
+            request.provider,
+            new.model,
+            json_of(request),
+            json_of(new.payload),
+            plan.estimate_usd,
+            place.batch_id if place else None,
+            place.number if place else None,
+            WAITS_FOR_PLACE if has_to_wait else None,
+        )
+        run = run_of(row)
+        await this.tell(run, WAITS_FOR_PLACE if has_to_wait else "Waiting for a worker")
+        for adjustment in plan.adjustments:
+            await this.append(run.id, "log", adjustment, data={"code": "ADJUSTED"})
+        if new.payload.replays is not None:
+            await this.connection.execute(_REPLAYED, new.payload.replays, run.id)
+        if not has_to_wait:
+            await this.connection.execute(_RING, [run.id], QUEUE)
+        return run
+
+    async def _in_the_way(self, this: Turn, request: StartImageJobRequest) -> Run | None:
+        """The node's live run, which is to be replaced. Raises NotFound, Conflict."""
+        if this.in_trash:
+            raise NotFound("There is no such workflow.")
+        if not await this.connection.fetchval(_HAS_NODE, request.workflow_id, request.node_id):
+            raise NotFound(NO_SUCH_NODE)
         row = await this.connection.fetchrow(_LIVE_ON_NODE, request.workflow_id, request.node_id)
-        if row is None:
-            return
-        if not request.replace:
+        if row is not None and not request.replace:
             raise Conflict(
                 "This node already has a run. Wait for it, cancel it, or send replace: true.",
                 code="RUN_LIVE",
                 jobId=row["id"],
             )
+        return run_of(row) if row is not None else None
+
+    async def _make_room(self, this: Turn, live: Run | None) -> None:
         # The new run writes the node in the same transaction, so this one leaves it alone.
-        await self._cancel_now(this, run_of(row), "Replaced by a new run", with_node=False)
+        if live is not None:
+            await self._cancel_now(this, live, "Replaced by a new run", with_node=False)
 
     async def cancel(self, run_id: str) -> Run:
         """JB9. Raises NotFound, or Conflict INVALID_STATE for a run that has ended."""
@@ -85,11 +152,38 @@ class RunStore:
                 raise Conflict(f"This run has already ended: it is {run.status}.", code="INVALID_STATE")
             if run.status == "pending":
                 return await self._cancel_now(this, run, "Cancelled")
-            if not run.cancel_requested:
-                await this.connection.execute("UPDATE runs SET cancel_requested = true WHERE id = $1", run_id)
-                await this.append(run_id, "log", "Cancel requested")
-            this.hints.append(CancelHint(run_id))
+            await self._ask_to_cancel(this, run)
         return await self.get(run_id)
+
+    async def cancel_batch(self, batch_id: str) -> bool:
+        """BA5. What waits ends at once, what runs is asked to, nothing more starts; whether there was anything."""
+        async with reaching_the_database():
+            workflow_ids = [row["subject_id"] for row in await self._database.fetch(_WORKFLOWS_OF_BATCH, batch_id)]
+        async with turns(self._database, self._relay, workflow_ids) as these:
+            for this in these.values():
+                await this.connection.execute(_CANCEL_BATCH, batch_id)
+                for row in await this.connection.fetch(_LIVE_OF_BATCH, batch_id, this.workflow_id):
+                    run = run_of(row)
+                    if run.status == "pending":
+                        await self._cancel_now(this, run, "Cancelled with its batch")
+                    else:
+                        await self._ask_to_cancel(this, run)
+        return bool(workflow_ids)
+
+    async def fill_batches(self) -> int:
+        """Places that stayed empty, and batches whose runs went with their workflow; answers how many batches (BA2)."""
+        async with reaching_the_database():
+            rows = await self._database.fetch(_UNFILLED)
+        for row in rows:
+            async with reaching_the_database(), self._database.acquire() as connection, connection.transaction():
+                await fill(connection, row["id"])
+        return len(rows)
+
+    async def _ask_to_cancel(self, this: Turn, run: Run) -> None:
+        if not run.cancel_requested:
+            await this.connection.execute("UPDATE runs SET cancel_requested = true WHERE id = $1", run.id)
+            await this.append(run.id, "log", "Cancel requested")
+        this.hints.append(CancelHint(run.id))
 
     async def cancel_live(self, workflow_id: str) -> int:
         """End every live run of a workflow that goes to the trash; answers how many."""
@@ -160,7 +254,21 @@ class RunStore:
 _HAS_NODE = "SELECT true FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"
 _INSERT = """
     INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, payload,
-      estimate_usd) VALUES ($1, $2, $3, $4, 'pending', $5, $5, $6, $7, $8, $9) RETURNING *"""
+      estimate_usd, batch_id, batch_place, waits_for, run_after)
+    VALUES ($1, $2, $3, $4, 'pending', $5, $5, $6, $7, $8, $9, $10, $11, $12,
+      CASE WHEN $12::text IS NULL THEN now() ELSE 'infinity' END) RETURNING *"""
+_INSERT_BATCH = "INSERT INTO batches (id, kind, account_id, concurrency, size) VALUES ($1, 'runs', $2, $3, $4)"
+_CANCEL_BATCH = "UPDATE batches SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE id = $1"
+_WORKFLOWS_OF_BATCH = """
+    SELECT DISTINCT subject_id FROM runs WHERE batch_id = $1 AND status IN ('pending', 'running')"""
+_LIVE_OF_BATCH = """
+    SELECT * FROM runs WHERE batch_id = $1 AND subject_id = $2 AND status IN ('pending', 'running')
+    ORDER BY batch_place FOR UPDATE"""
+_UNFILLED = """
+    SELECT id FROM batches CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE run_after < 'infinity') AS going, count(*) AS live FROM runs
+      WHERE batch_id = batches.id AND status IN ('pending', 'running')) AS its
+    WHERE finished_at IS NULL AND kind = 'runs' AND going < least(concurrency, greatest(live, 1))"""
 _REPLAYED = "UPDATE runs SET replayed_as = $2, is_dead = false WHERE id = $1"
 _RING = "INSERT INTO outbox (run_id, doorbell) SELECT unnest($1::text[]), $2"
 _LIVE_ON_NODE = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
 from jobs.events import EventKind
 from jobs.run import Frame, NodeChange, Run, node_change
+from jobs.store.batch_places import fill
 
 
 class Turn:
@@ -25,6 +26,8 @@ class Turn:
         self.in_trash = head is None
         self._head = head
         self.hints: list[Hint] = []
+        self.batches: set[str] = set()
+        """Those of which a run has ended."""
 
     async def append(
         self,
@@ -80,6 +83,8 @@ class Turn:
         at = await self.append(
             run.id, "status", message, progress=run.progress, data={"status": run.status, **(data or {})}
         )
+        if run.batch_id is not None and not run.is_live:
+            self.batches.add(run.batch_id)
         if with_node:
             error = run.error.detail if run.error else ""
             await self.set_on_node(run, node_change(run.id, run.status, at, error=error, **(urls or {})))
@@ -92,14 +97,30 @@ class Turn:
 @asynccontextmanager
 async def turn(database: Pool, relay: Relay, workflow_id: str) -> AsyncIterator[Turn]:
     """Raises Unavailable when PostgreSQL is away. An error in the block rolls it back, and nobody hears of it."""
+    async with turns(database, relay, [workflow_id]) as these:
+        yield these[workflow_id]
+
+
+@asynccontextmanager
+async def turns(database: Pool, relay: Relay, workflow_ids: Iterable[str]) -> AsyncIterator[dict[str, Turn]]:
+    """One transaction under the locks of several workflows, always taken in the same order. Raises as `turn`."""
+    these: dict[str, Turn] = {}
     async with reaching_the_database(), database.acquire() as connection, connection.transaction():
-        head = await lock_workflow(connection, workflow_id)
-        if head is None:  # its runs still end in order, so its row is locked all the same
-            await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", workflow_id)
-        this = Turn(connection, workflow_id, head)
-        yield this
-    for hint in this.hints:
-        await relay.publish(workflow_id, hint)
+        for workflow_id in sorted(set(workflow_ids)):
+            these[workflow_id] = Turn(connection, workflow_id, await _lock(connection, workflow_id))
+        yield these
+        for batch_id in sorted(set().union(*(this.batches for this in these.values()))):
+            await fill(connection, batch_id)
+    for workflow_id, this in these.items():
+        for hint in this.hints:
+            await relay.publish(workflow_id, hint)
+
+
+async def _lock(connection: Connection, workflow_id: str) -> Head | None:
+    head = await lock_workflow(connection, workflow_id)
+    if head is None:  # its runs still end in order, so its row is locked all the same
+        await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", workflow_id)
+    return head
 
 
 _SHOWN = "SELECT node_data ->> 'jobId' = $3 FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"

@@ -69,6 +69,11 @@ class Process:
     def text(self) -> str:
         return "".join(self.log)
 
+    def kill(self) -> None:
+        """With SIGKILL: it has no time for anything."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self, within_s: float = 10) -> int:
         """Its exit code. Raises TimeoutExpired when it does not end in time."""
         self._process.terminate()
@@ -145,6 +150,17 @@ class Person:
         assert answer.status_code == 202, answer.text
         record: dict[str, Any] = answer.json()
         return record
+
+    def batches(self, workflow_id: str, *node_ids: str, **more: Any) -> dict[str, Any]:
+        """What a new batch of runs, one for each node, is answered with."""
+        prompt = {"basePrompt": "A lighthouse at dusk", "size": "256x256", "seed": 7}
+        run = {"workflowId": workflow_id, "provider": "local", "promptSpec": prompt}
+        body = {"runs": [run | {"nodeId": node_id} for node_id in node_ids]} | more
+        answer = self.http.post("/api/runs/batch", json=body)
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["location"] == f"/api/batches/{answer.json()['batchId']}"
+        made: dict[str, Any] = answer.json()
+        return made
 
     def finishes(self, workflow_id: str, node_id: str = "a") -> dict[str, Any]:
         """The record of a run that has ended."""

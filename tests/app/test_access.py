@@ -41,6 +41,8 @@ RULES = {
     "changeRender": "own",
     "deleteRender": "own",
     "restoreRender": "own",
+    "getBatch": "own",
+    "cancelBatch": "own",
     "getArtwork": "own",
     "changeArtwork": "own",
     "deleteArtwork": "own",
@@ -76,6 +78,7 @@ RULES = {
     "deleteEdge": "write",
     "pushOps": "write",
     "startRun": "run",
+    "startBatch": "run",
     "cancelRun": "run",
     "retryRun": "run",
     "deleteWorkflow": "manage",
@@ -148,6 +151,16 @@ class World(NamedTuple):
                 "provider": "local",
                 "promptSpec": {"basePrompt": "x"},
             },
+            "startBatch": {
+                "runs": [
+                    {
+                        "workflowId": self.paths["workflow_id"],
+                        "nodeId": "a",
+                        "provider": "local",
+                        "promptSpec": {"basePrompt": "x"},
+                    }
+                ]
+            },
             "changeRender": {"isFavorite": True},
             "changeRenders": {"ids": [], "isFavorite": True},
             "nameVersion": {"name": "x"},
@@ -188,6 +201,7 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         paths = {"workflow_id": workflow_id, "job_id": job_id, "render_id": render["id"], "key": key}
         made = owner.http.post(f"/api/workflows/{workflow_id}/versions", json={"name": "kept"}).json()
         paths |= {"account_id": editor.id, "version": str(made["version"]), "provider": "replicate", "token": "x"}
+        paths["batch_id"] = owner.batches(workflow_id, "b")["batchId"]
         artwork = brings(owner.http)
         paths |= {"artwork_id": artwork["id"], "original": artwork["originalUrl"]}
         share = owner.http.post(f"/api/workflows/{workflow_id}/shares", json={"role": "viewer"}).json()

@@ -9,7 +9,19 @@ import pytest
 
 from jobs.pages import Place
 from jobs.renders import RenderFilter
-from jobs.store import bells, calls, claims, costs, events, late_orders, late_variants, renders, runs
+from jobs.store import (
+    batch_places,
+    batches,
+    bells,
+    calls,
+    claims,
+    costs,
+    events,
+    late_orders,
+    late_variants,
+    renders,
+    runs,
+)
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +93,11 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50, None)),
         (runs._VISIBLE, ("a5", "w4", "n3", "completed", "local", NOW, "r9", 50, False)),
         (runs._DEAD, (50,)),
+        (runs._UNFILLED, ()),
+        (runs._LIVE_OF_BATCH, ("batch7", "w7")),
+        (batches._RUNS, ("batch7",)),
+        (batch_places._LET_GO, ("batch7", 3, "runs")),
+        (batch_places._FINISH, ("batch7",)),
         (claims._LAPSED, ("w1", long_ago)),
         (calls._OF_RUN, ("r7",)),
         (calls._LEFT_OPEN, (50,)),
