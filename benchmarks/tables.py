@@ -40,6 +40,8 @@ CLAIMS = (
     Claim("W4", "memory per idle connection", "kb_per_connection", 1, is_more_better=False),
     Claim("W5", "join, time", "p50_ms", 0.4, is_more_better=False),
     Claim("W5", "join, server CPU", "server_cpu_ms", 0.4, is_more_better=False),
+    Claim("W8", "three variants of a photo, time", "median_ms", 1, is_more_better=False, peer_case="webp"),
+    Claim("W8", "three variants of a photo, memory", "peak_mb", 1, is_more_better=False, peer_case="webp"),
     Claim("W11", "kB/s per editor, 100 of them", NET, 0.5, is_more_better=False, case="100", peer_case="100"),
     Claim("W11", "kB/s per editor, 300 of them", NET, 0.5, is_more_better=False, case="300", peer_case="300"),
 )
@@ -51,6 +53,7 @@ TITLES = {
     "W5": "W5: joining a document of 5,000 nodes",
     "W6": "W6: stored operations (rooms × editors)",
     "W6 size": "W6: what one costs in documents of so many nodes, at 200/s",
+    "W8": "W8: three variants of a JPEG of 12 million pixels",
     "W10": "W10: two server processes",
     "W11": "W11: bytes received per second and editor, everybody drags at 60 Hz",
 }

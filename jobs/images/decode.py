@@ -22,7 +22,7 @@ from jobs.errors import ImageInvalid
 
 ACCEPTED = "PNG, JPEG, WebP, GIF or AVIF"
 
-# What Pillow's decoders raise on bytes that lie (RuntimeError: libavif).
+# What Pillow's decoders raise on bytes that lie (RuntimeError: libavif; AssertionError: a palette that is missing).
 UNREADABLE = (
     OSError,
     EOFError,
@@ -32,6 +32,7 @@ UNREADABLE = (
     LookupError,
     RuntimeError,
     ArithmeticError,
+    AssertionError,
     struct.error,
     zlib.error,
 )

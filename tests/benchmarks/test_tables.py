@@ -48,6 +48,14 @@ def test_easel_is_held_against_itself_too() -> None:
     assert "**1.80 ×** | ≥ 1.7 × | yes |" in text
 
 
+def test_sharp_is_compared_in_the_format_that_easel_writes() -> None:
+    sharp = [Row("W8", "sharp", {"median_ms": 240}, "webp"), Row("W8", "sharp", {"median_ms": 120}, "jpeg")]
+
+    text = render(HEADER, [Row("W8", "easel", {"median_ms": 216}), *sharp])
+
+    assert "| 216 | 240 (sharp) | **0.90 ×** | ≤ 1 × | yes |" in text
+
+
 def test_given_loads_make_no_ratios() -> None:
     text = render(Header("now", GIVEN, "abc", MACHINE, "fsync=on"), ROWS)
 
