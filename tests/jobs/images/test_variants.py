@@ -58,21 +58,6 @@ def test_large_jpeg_is_halved_by_its_decoder(encode: Encode) -> None:
     assert shown(variants["display"]).size == (2000, 1500)
 
 
-@pytest.mark.parametrize("turn", range(1, 9))
-def test_every_orientation_comes_out_upright(encode: Encode, photo: Image.Image, turn: int) -> None:
-    """JB38"""
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the Image.Transpose that the orientation will take back
-    stored = photo.transpose(Image.Transpose(undo[turn])) if turn > 1 else photo
-    exif = Image.Exif()
-    exif[0x0112] = turn
-
-    image = shown(made(encode(stored, "PNG", exif=exif))["display"])
-
-    assert image.size == (400, 200)
-    assert_close(image.getpixel((50, 50)), RED)
-    assert_close(image.getpixel((350, 150)), BLUE)
-
-
 @pytest.mark.parametrize("entry", corpus_entries() or [{"file": "corpus"}], ids=lambda entry: entry["file"])
 def test_corpus_picture_gives_all_three_or_none(corpus: Path, entry: dict[str, Any]) -> None:
     content = (corpus / entry["file"]).read_bytes()
