@@ -37,7 +37,7 @@ class Measured(msgspec.Struct, frozen=True):
 def measure_variants(bench: Bench) -> None:
     """Rounds of each in turn, so that what disturbs the machine disturbs all of them."""
     photo, mark = bench.harness.work / "photo.jpg", bench.harness.work / "mark.png"
-    photo.write_bytes(_photograph())
+    photo.write_bytes(photograph())
     _mark().save(mark)
     measured: dict[tuple[str, str], list[Measured]] = {}
     for _ in range(ROUNDS):
@@ -90,7 +90,7 @@ def _peak_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def _photograph() -> bytes:
+def photograph() -> bytes:
     """Noise of several scales, always the same: as many bytes as a phone's photograph has."""
     rng = random.Random(1)  # noqa: S311 - a picture, not a secret
     image = Image.new("RGB", SIZE, "grey")
