@@ -13,32 +13,27 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from app.framing import DEFLATED, TEXT, extent, framed, header, inflated, unmasked
+from app.keepalive import Pinged, keepalive_of
 from app.sockets import CLOSING_S, MAX_QUEUED_BYTES, SLOW_BYTES, Seat, turn_away
+from app.stand_ins import ALWAYS, NAMES, NOWHERE
 from canvas import protocol
 from canvas.errors import EaselError
 
 EXTENSION = "easel.socket"
 MAX_PLAIN_BYTES = 1 << 16  # of a frame; what is longer comes in pieces, which uvicorn puts together
-MASKED, CONTROL = 0x80, 0x08
+MASKED, CONTROL, PING = 0x80, 0x08, 0x89
 TURN_MESSAGES = 64  # that one socket is heard in a row, at most some 2 ms: then all others have their turn
 
 
-class _Nowhere(asyncio.Queue[Any]):
-    """Where uvicorn's news of a socket goes once no app waits for it."""
-
-    def __init__(self) -> None:
-        pass
-
-    def put_nowait(self, item: Any) -> None:
-        pass
-
-
-_NOWHERE = _Nowhere()
+_DEFLATE = [ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)]
 
 
 def connection_of(scope: Mapping[str, Any]) -> Connection | None:
@@ -93,15 +88,15 @@ class FastSocket:
 
     def flush(self) -> None:
         """The transport takes more."""
-        can_write = self._connection.writable
+        connection = self._connection
         sent = 0
-        while sent < len(self._unsent) and can_write.is_set():
+        while sent < len(self._unsent) and not connection.is_full:
             payload, size = self._unsent[sent]
             self._unsent_bytes -= size
             self._write(payload, is_kept=size == 0)
             sent += 1
         del self._unsent[:sent]
-        self.is_slow = bool(self._unsent) or not can_write.is_set()
+        self.is_slow = bool(self._unsent) or connection.is_full
         if self._goodbye is not None and not self._unsent:
             self._connection.say_goodbye(*self._goodbye)
 
@@ -117,12 +112,21 @@ class FastSocket:
 
 
 class Connection(WebSocketsSansIOProtocol):
+    __slots__ = (
+        *NAMES,  # a dict of so many names takes 1.5 KiB, of every socket
+        *("_conn", "_early", "_extensions", "_is_resting", "_passing", "_pinged_with", "_seat", "_unread", "_waiting"),
+        *("is_full", "socket"),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._conn: ServerProtocol | None = None
+        self._extensions: list[Extension] | None = None
         super().__init__(*args, **kwargs)
-        self.conn.available_extensions = [
-            ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
-        ]
+        self.conn.available_extensions = _DEFLATE
         self.socket = FastSocket(self)
+        self.is_full = False
+        """The transport takes no more for now."""
+        self._pinged_with: set[Pinged] | None = None
         self._seat: Seat | None = None
         self._early: list[bytes | None] = []
         """What came while the door was being opened, the last message first."""
@@ -133,6 +137,27 @@ class Connection(WebSocketsSansIOProtocol):
         """Nothing is read before it is done."""
         self._is_resting = False
         """It has had its turn, and goes on by itself in the next one."""
+
+    @property
+    def conn(self) -> ServerProtocol:
+        """The parser of all that is rare. A quiet socket has none: it takes 3 KiB with what it holds on to."""
+        if self._conn is None:
+            self._conn = ServerProtocol(state=State.OPEN, max_size=self.config.ws_max_size, logger=self.logger)
+            self._conn.extensions = self._extensions or []
+        return self._conn
+
+    @conn.setter
+    def conn(self, conn: ServerProtocol) -> None:
+        self._conn = conn
+
+    def _put_away(self) -> None:
+        """Between two messages, as long as nobody closes, there is nothing in it that a new one would not have."""
+        conn = self._conn
+        if conn is None or self._seat is None or self._passing or self.frames:
+            return
+        if conn.state is State.OPEN and conn.current_size is None:
+            self._extensions = conn.extensions or None
+            self._conn = None
 
     # From the door to the room
 
@@ -153,6 +178,8 @@ class Connection(WebSocketsSansIOProtocol):
         """From now on messages go straight to the room, and the route may return."""
         self._seat = seat
         del self.scope, self.request, self.response  # a quiet socket is small
+        self.client = self.server = None
+        self.writable = ALWAYS
         while not self.queue.empty():
             event = self.queue.get_nowait()
             if event["type"] == "websocket.disconnect":
@@ -162,8 +189,12 @@ class Connection(WebSocketsSansIOProtocol):
                 text = event.get("text")
                 self._early.append(None if text is None else text.encode())
         self._early.reverse()
-        self.queue = _NOWHERE
+        self.queue = NOWHERE
         self.read_paused = False
+        self._put_away()
+        self.stop_keepalive()
+        if self.ping_interval:
+            self._pinged_with = keepalive_of(self.loop, self.ping_interval).add(self)
         self._go_on()
 
     async def run_asgi(self) -> None:
@@ -189,16 +220,27 @@ class Connection(WebSocketsSansIOProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
-        if self._seat is None:
+        if not self.handshake_initiated:
             super().data_received(data)
             return
         if self._passing:
             passed, data = data[: self._passing], data[self._passing :]
             self._passing -= len(passed)
             super().data_received(passed)
+            self._put_away()
         if data:
             self._unread = self._unread + data if self._unread else data
-            self._read()
+            if self._seat is None:
+                self._read_at_the_door()
+            else:
+                self._read()
+
+    def _read_at_the_door(self) -> None:
+        """Frame by frame, so that a socket that is let in between two halves of one goes on where it was."""
+        data, at = self._unread, 0
+        while at < len(data) and (found := extent(data, at)) is not None:
+            at = self._pass(data, at, found[1])
+        self._unread = data[at:]
 
     def _read(self) -> None:
         data, at = self._unread, 0
@@ -228,6 +270,7 @@ class Connection(WebSocketsSansIOProtocol):
         """To uvicorn, as much of the frame as there is. Answers where the next one begins."""
         self._passing = max(0, end - len(data))
         super().data_received(data[at:end])
+        self._put_away()
         if data[at] & CONTROL and self._seat is not None:  # a flood of pings is a flood
             self._heed(self._seat.charge)
         return min(end, len(data))
@@ -282,10 +325,11 @@ class Connection(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.socket.is_slow = True
+        self.socket.is_slow = self.is_full = True
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self.is_full = False
         self.socket.flush()
 
     # Ending
@@ -309,6 +353,21 @@ class Connection(WebSocketsSansIOProtocol):
     def handle_close(self, event: Frame) -> None:
         super().handle_close(event)
         self.close_soon()
+
+    def stop_keepalive(self) -> None:
+        super().stop_keepalive()
+        if self._pinged_with is not None:
+            self._pinged_with.discard(self)
+            self._pinged_with = None
+
+    def heartbeat(self, payload: bytes) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self.pending_ping_payload is not None:
+            self.keepalive_timeout()
+            return
+        self.pending_ping_payload = payload
+        self.transport.write(header(len(payload), PING) + payload)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

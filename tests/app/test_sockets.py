@@ -57,6 +57,17 @@ def test_frames_cut_anywhere_are_put_together(person: Person) -> None:
         assert [len(str(hears(socket, "pong")["t"])) for _ in range(3)] == [1, 70_000, 1000]
 
 
+def test_frame_of_which_half_came_with_hello_is_heard(person: Person) -> None:
+    ping = text({**PING, "t": "x" * 200})
+    for cut in (1, 3, 9, 150):
+        with person.at(person.workflow(), compression=None) as socket:
+            raw(socket, text({**HELLO, "clientId": "tab"}) + ping[:cut])
+            hears(socket, "snapshot")
+            raw(socket, ping[cut:] + text(PING))
+
+            assert [hears(socket, "pong")["t"] for _ in range(2)] == ["x" * 200, 7]
+
+
 def test_message_in_fragments_with_a_ping_between_is_one_message(person: Person) -> None:
     with person.at(person.workflow(), compression=None) as socket:
         joined(socket)
