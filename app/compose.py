@@ -30,6 +30,7 @@ from jobs.events import Events
 from jobs.gate.redis import RedisGate
 from jobs.images.decode import Limits
 from jobs.images.sandbox import PictureWorkers
+from jobs.imports import Imports
 from jobs.keeper import Keeper
 from jobs.objects.links import Links
 from jobs.objects.store import Objects, open_objects
@@ -46,6 +47,7 @@ from jobs.store.batches import BatchStore
 from jobs.store.bells import BellStore
 from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
+from jobs.store.imports import ImportStore
 from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
@@ -84,6 +86,8 @@ class Services(NamedTuple):
     bells: BellStore
     runs: Runs
     batches: Batches
+    import_store: ImportStore
+    imports: Imports
     events: Events
     renders: RenderStore
     gate: RedisGate
@@ -112,7 +116,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         bells = BellStore(database, ArqDoorbell(redis))
         objects = open_storage(settings)
         links = Links(objects, await link_secret(database))
+        artworks = _artworks(settings, database, objects, pictures, links)
         keeper = Keeper(pictures, objects, downloads, patience_of(settings))
+        import_store = ImportStore(database, relay, picture_url)
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
         runs = Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings))
         yield Services(
@@ -129,14 +135,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             rates=RequestRates(redis, settings.requests_per_minute),
             objects=objects,
             links=links,
-            artworks=Artworks(
-                ArtworkStore(database, picture_url, settings.artwork_limit),
-                UploadStore(database),
-                objects,
-                pictures,
-                links,
-                settings.max_upload_bytes,
-            ),
+            artworks=artworks,
             originals=Originals(ObjectRows(database), objects),
             pictures=pictures,
             picture_url=picture_url,
@@ -145,7 +144,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             run_store=run_store,
             bells=bells,
             runs=runs,
-            batches=Batches(BatchStore(database), run_store, runs, picture_url),
+            batches=Batches(BatchStore(database), run_store, import_store, runs, picture_url),
+            import_store=import_store,
+            imports=Imports(import_store),
             events=Events(PostgresEvents(database), relay),
             renders=renders,
             gate=gate,
@@ -154,6 +155,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             costs=CostStore(database),
             webhooks=Reception(Inbox(database, relay), report_senders(settings, http)),
         )
+
+
+def _artworks(settings: Settings, database: Pool, objects: Objects, pictures: PictureWorkers, links: Links) -> Artworks:
+    store = ArtworkStore(database, PictureUrl(settings.cdn_url or ""), settings.artwork_limit)
+    return Artworks(store, UploadStore(database), objects, pictures, links, settings.max_upload_bytes)
 
 
 @asynccontextmanager

@@ -9,10 +9,11 @@ import structlog
 from app.compose import open_services, patience_of
 from app.providers import reporters
 from app.settings import Settings
-from app.sweeper import keep_clearing, keep_retiring, keep_retiring_renders, keep_versioning
+from app.sweeper import keep_clearing, keep_retiring, keep_retiring_imports, keep_retiring_renders, keep_versioning
 from canvas.ids import new_id
 from jobs.calls import Calls
 from jobs.cancels import Cancels
+from jobs.importing import Importer, keep_importing
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
 from jobs.queue import answer_bells
@@ -56,6 +57,7 @@ async def work(settings: Settings) -> None:
         late_orders = LateOrders(late_order_store, services.registry, services.keeper)
         late_variant_store = LateVariantStore(services.database, services.relay, services.picture_url)
         late_variants = LateVariants(late_variant_store, services.keeper)
+        importer = Importer(services.import_store, services.keeper, settings.lease_seconds)
         log.info("worker.ready", worker=name, concurrency=settings.worker_concurrency)
         async with asyncio.TaskGroup() as loops:
             keepers = [loops.create_task(keep_ringing(services.bells))]
@@ -64,11 +66,13 @@ async def work(settings: Settings) -> None:
             keepers.append(loops.create_task(keep_telling(cancels)))
             keepers.append(loops.create_task(keep_looking(late_orders)))
             keepers.append(loops.create_task(keep_finishing(late_variants)))
+            keepers.append(loops.create_task(keep_importing(importer)))
             keepers.append(loops.create_task(keep_sorting(services.webhooks.inbox)))
             keepers.append(loops.create_task(keep_versioning(services.versions, settings.retention_days)))
             keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))
             retiring = keep_retiring_renders(services.database, services.objects, settings.retention_days)
             keepers.append(loops.create_task(retiring))
+            keepers.append(loops.create_task(keep_retiring_imports(services.database, settings.retention_days)))
             keepers.append(loops.create_task(keep_clearing(services.artworks, settings.retention_days)))
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
             for keeper in keepers:

@@ -1,4 +1,4 @@
-"""Batches of runs: checked whole, started in one transaction, looked at and cancelled together."""
+"""Batches of runs, checked whole and started in one transaction; of them and of imports: looked at and cancelled."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from jobs.batch import (
 from jobs.run import PictureUrl
 from jobs.runs import Runs
 from jobs.store.batches import BatchStore
+from jobs.store.imports import ImportStore
 from jobs.store.runs import NewRun, Refused, RunStore
 
 MayRun = Callable[[str], Awaitable[object]]
@@ -27,9 +28,12 @@ MayRun = Callable[[str], Awaitable[object]]
 
 
 class Batches:
-    def __init__(self, store: BatchStore, run_store: RunStore, runs: Runs, picture_url: PictureUrl) -> None:
+    def __init__(
+        self, store: BatchStore, run_store: RunStore, imports: ImportStore, runs: Runs, picture_url: PictureUrl
+    ) -> None:
         self._store = store
         self._run_store = run_store
+        self._imports = imports
         self._runs = runs
         self._picture_url = picture_url
 
@@ -71,12 +75,15 @@ class Batches:
     async def get(self, batch_id: str, account_id: str) -> Batch:
         """BA4. Raises NotFound for somebody else's."""
         row = await self._store.get(batch_id, account_id)
+        if row.kind == "import":
+            return batch_of(row, await self._imports.items_of(batch_id))
         runs = await self._store.runs_of(batch_id)
         return batch_of(row, [item_of(index, run.record(self._picture_url)) for index, run in runs])
 
     async def cancel(self, batch_id: str, account_id: str) -> Batch:
         """BA5. Raises NotFound, Conflict INVALID_STATE when it has ended."""
         row = await self._store.get(batch_id, account_id)
-        if row.finished_at is not None or not await self._run_store.cancel_batch(batch_id):
+        cancel = self._imports.cancel if row.kind == "import" else self._run_store.cancel_batch
+        if row.finished_at is not None or not await cancel(batch_id):
             raise Conflict("This batch has already ended.", code="INVALID_STATE")
         return await self.get(batch_id, account_id)

@@ -15,7 +15,7 @@ from jobs.images.variants import Variant
 from jobs.objects.port import ObjectStore
 from jobs.patience import Patience, Sleep, patiently
 from jobs.providers.port import Picture, Provider
-from jobs.renders import KeptObject, KeptPicture, VariantKind, object_key
+from jobs.renders import KeptObject, KeptPicture, Salted, VariantKind, object_key
 from jobs.run import Run
 
 VARIANT_PAUSES_S = (0.5, 1.0)
@@ -60,7 +60,7 @@ class Keeper:
         `number` is the order's, `first` the picture's in it. Raises DownloadFailed, DownloadBlocked, ImageInvalid,
         StorageFailed; each was tried as often as it makes sense.
         """
-        content, facts = await self._inspected(picture, provider)
+        content, facts = await self._inspected(picture, provider.result_hosts, provider.own_origin)
         if not picture.is_grid:
             return [await self._put_original(run, f"{number}.{first}", content, facts, picture.seed)]
         made = []
@@ -69,30 +69,39 @@ class Keeper:
             made.append(await self._put_original(run, f"{number}.{first}.{place}", quarter, facts, picture.seed))
         return made
 
-    async def finish(self, run: Run, made: MadePicture, watermark: str) -> KeptPicture:
+    async def keep_from(self, of: Salted, url: str) -> MadePicture:
+        """The original of an import, from any public address. Raises as `keep`."""
+        content, facts = await self._inspected(Picture(url=url), None, None)
+        return await self._put_original(of, "0", content, facts, None)
+
+    async def discard(self, key: str) -> None:
+        """Raises StorageFailed."""
+        await self._objects.delete(key)
+
+    async def finish(self, of: Salted, made: MadePicture, watermark: str, *, generated: bool = True) -> KeptPicture:
         """With its variants. Raises ImageInvalid when they cannot be made, three times, and StorageFailed."""
         content = await self.read(made.key)
         variants = await patiently(
-            lambda: self._pictures.variants(content, watermark, generated=True),
+            lambda: self._pictures.variants(content, watermark, generated=generated),
             lambda error: isinstance(error, ImageInvalid),
             VARIANT_PAUSES_S,
             self._sleep,
         )
         kept: dict[VariantKind, KeptObject] = {}
         for variant in variants:
-            kept[variant.kind] = stored = _variant_object(run, made, variant)
+            kept[variant.kind] = stored = _variant_object(of, made, variant)
             await self._put(stored.key, variant.content, stored.content_type)
         return KeptPicture(_original(made), kept, made.seed)
 
     async def finish_or_bare(
-        self, run: Run, made: MadePicture, watermark: str
+        self, of: Salted, made: MadePicture, watermark: str, *, generated: bool = True
     ) -> tuple[KeptPicture, ImageInvalid | None]:
         """A picture without its small sizes is a picture all the same, and they may be made later (JB36).
 
         And why they could not be made. Raises StorageFailed.
         """
         try:
-            return await self.finish(run, made, watermark), None
+            return await self.finish(of, made, watermark, generated=generated), None
         except ImageInvalid as error:
             return KeptPicture(_original(made), {}, made.seed), error
 
@@ -111,22 +120,24 @@ class Keeper:
         """`hosts`: where it may come from; None: any public one. Raises DownloadFailed, DownloadBlocked."""
         return await self._patiently(lambda: self._downloads.fetch(url, hosts=hosts, own_origin=own_origin))
 
-    async def _inspected(self, picture: Picture, provider: Provider) -> tuple[bytes, Facts]:
+    async def _inspected(
+        self, picture: Picture, hosts: frozenset[str] | None, own_origin: str | None
+    ) -> tuple[bytes, Facts]:
         """A download that arrives broken is fetched once more: it may have been cut on the way."""
         if picture.url is None:
             content = picture.content or b""
             return content, await self._pictures.inspect(content)
-        content = await self.fetch(picture.url, provider.result_hosts, provider.own_origin)
+        content = await self.fetch(picture.url, hosts, own_origin)
         try:
             return content, await self._pictures.inspect(content)
         except ImageInvalid:
-            content = await self.fetch(picture.url, provider.result_hosts, provider.own_origin)
+            content = await self.fetch(picture.url, hosts, own_origin)
             return content, await self._pictures.inspect(content)
 
-    async def _put_original(self, run: Run, name: str, content: bytes, facts: Facts, seed: int | None) -> MadePicture:
+    async def _put_original(self, of: Salted, name: str, content: bytes, facts: Facts, seed: int | None) -> MadePicture:
         sha256 = bytes.fromhex(facts.sha256)
         made = MadePicture(
-            key=object_key(run, name, "original", sha256, facts.content_type),
+            key=object_key(of, name, "original", sha256, facts.content_type),
             content_type=facts.content_type,
             size_bytes=len(content),
             sha256=facts.sha256,
@@ -160,10 +171,10 @@ def _original(made: MadePicture) -> KeptObject:
     )
 
 
-def _variant_object(run: Run, made: MadePicture, variant: Variant) -> KeptObject:
+def _variant_object(of: Salted, made: MadePicture, variant: Variant) -> KeptObject:
     sha256 = hashlib.sha256(variant.content).digest()
     return KeptObject(
-        key=object_key(run, made.key, variant.kind, sha256, variant.content_type),
+        key=object_key(of, made.key, variant.kind, sha256, variant.content_type),
         content_type=variant.content_type,
         size_bytes=len(variant.content),
         sha256=sha256,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from canvas.errors import BadRequest
-from jobs.run import Run
 
 VariantKind = Literal["thumbnail", "icon", "display"]
 FOLDERS: dict[VariantKind | Literal["original"], str] = {
@@ -77,9 +76,10 @@ class Origin(msgspec.Struct, frozen=True, rename="camel"):
 
 class Render(msgspec.Struct, frozen=True, rename="camel"):
     id: str
-    job_id: str
-    workflow_id: str
-    node_id: str
+    job_id: str | None
+    """The run that made it; null for one that was imported."""
+    workflow_id: str | None
+    node_id: str | None
     image_url: str
     width: int
     height: int
@@ -115,14 +115,25 @@ def words_of(text: str | None) -> tuple[str, ...]:
     return tuple((text or "").split())
 
 
+class Salted(Protocol):
+    """What pictures come of: a run, or an import."""
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def salt(self) -> str:
+        """Keys are derived from it; it leaves the database never."""
+
+
 def object_key(
-    run: Run, picture: str, kind: VariantKind | Literal["original"], sha256: bytes, content_type: str
+    of: Salted, picture: str, kind: VariantKind | Literal["original"], sha256: bytes, content_type: str
 ) -> str:
-    """JB16: the same picture of the same run always has the same key, and without the run's salt nobody can guess it.
+    """JB16: the same picture of the same run always has the same key, and without its salt nobody can guess it.
 
     `picture` is what it is called in its run: order and place of an original, an original's key for its sizes.
 
     Each size has its own unguessable part: whoever is shown a thumbnail has not been shown the original.
     """
-    hidden = hashlib.sha256(f"{run.payload.salt}:{picture}:{kind}".encode()).hexdigest()[:32]
-    return f"{FOLDERS[kind]}/{run.account_id}/{hidden}-{sha256.hex()[:16]}.{EXTENSIONS[content_type]}"
+    hidden = hashlib.sha256(f"{of.salt}:{picture}:{kind}".encode()).hexdigest()[:32]
+    return f"{FOLDERS[kind]}/{of.account_id}/{hidden}-{sha256.hex()[:16]}.{EXTENSIONS[content_type]}"

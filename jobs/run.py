@@ -163,6 +163,10 @@ class Run(msgspec.Struct, frozen=True):
     batch_id: str | None = None
 
     @property
+    def salt(self) -> str:
+        return self.payload.salt
+
+    @property
     def is_live(self) -> bool:
         return self.status in LIVE
 

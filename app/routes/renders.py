@@ -1,4 +1,4 @@
-"""/api/renders: "My Renders", the pictures that came of one's runs."""
+"""/api/renders: "My Renders", the pictures that came of one's runs, and those that one has imported."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.routes.access import CallerRequest, TheServices
 from canvas.errors import Invalid, NotFound
+from jobs.imports import StartedImport, StartImport
 from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
 from jobs.renders import Render, RenderFilter, words_of
 
@@ -80,6 +81,22 @@ class RendersController(Controller):
             data.ids, request.user.account_id, is_favorite=data.is_favorite, is_deleted=data.is_deleted
         )
         return ChangedRenders(changed)
+
+    @post("/import", operation_id="importRenders", status_code=202)
+    async def import_many(
+        self, services: TheServices, request: CallerRequest, data: JSONBody[StartImport]
+    ) -> Response[StartedImport]:
+        """Keep pictures from addresses that end soon: up to 500, `concurrency` of them at a time.
+
+        What you have stored already, by its address or its designId, is skipped. `GET /api/batches/{batchId}` tells.
+        """
+        caller = request.user
+
+        async def may_write(workflow_id: str) -> None:
+            await services.workflows.membership(workflow_id, caller.account_id, "write")
+
+        started = await services.imports.start(data, caller.account_id, may_write, is_guest=caller.is_guest)
+        return Response(started, status_code=202, headers={"Location": f"/api/batches/{started.batch_id}"})
 
     @get("/{render_id:str}", operation_id="getRender")
     async def read(self, services: TheServices, request: CallerRequest, render_id: FromPath[str]) -> Render:

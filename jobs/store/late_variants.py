@@ -67,7 +67,7 @@ class LateVariantStore:
         async with turn(self._database, self._relay, run.workflow_id) as this:
             if await this.connection.fetchval(_DONE, bare.id, bare.due_again) is None:
                 return False
-            await insert_variants(this.connection, run, bare.id, picture.variants)
+            await insert_variants(this.connection, run.account_id, bare.id, picture.variants)
             image_url = self._picture_url(picture.original.key)
             shown = await this.connection.fetchval(_NODE_SHOWS, run.workflow_id, run.node_id, image_url)
             if shown is not None and "thumbnail" in picture.variants:

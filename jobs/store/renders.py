@@ -35,22 +35,22 @@ async def insert_pictures(connection: Connection, run: Run, pictures: list[KeptP
 
     `first`: the first one's number in its run. One without small sizes is put down for another try (JB36).
     """
-    await _insert_objects(connection, run, [picture.original for picture in pictures])
+    await insert_objects(connection, run.account_id, [picture.original for picture in pictures])
     for number, picture in enumerate(pictures, first):
         render_id = await connection.fetchval(_INSERT_RENDER, *_render_row(run, number, picture))
-        await insert_variants(connection, run, render_id, picture.variants)
+        await insert_variants(connection, run.account_id, render_id, picture.variants)
 
 
 async def insert_variants(
-    connection: Connection, run: Run, render_id: str, variants: dict[VariantKind, KeptObject]
+    connection: Connection, account_id: str, render_id: str, variants: dict[VariantKind, KeptObject]
 ) -> None:
-    await _insert_objects(connection, run, list(variants.values()))
+    await insert_objects(connection, account_id, list(variants.values()))
     rows = [(render_id, kind, *_variant_row(kept), kept.blur) for kind, kept in variants.items()]
     await connection.executemany(_INSERT_VARIANT, rows)
 
 
-async def _insert_objects(connection: Connection, run: Run, objects: list[KeptObject]) -> None:
-    rows = [(kept.key, run.account_id, kept.content_type, kept.size_bytes, kept.sha256) for kept in objects]
+async def insert_objects(connection: Connection, account_id: str, objects: list[KeptObject]) -> None:
+    rows = [(kept.key, account_id, kept.content_type, kept.size_bytes, kept.sha256) for kept in objects]
     await connection.executemany(_INSERT_OBJECT, rows)
 
 
@@ -136,7 +136,7 @@ class RenderStore:
     def _render(self, row: asyncpg.Record, variants: dict[str, RenderVariant]) -> Render:
         return Render(
             id=row["id"],
-            job_id=row["run_id"],
+            job_id=row["run_id"] if row["source_hash"] is None else None,
             workflow_id=row["workflow_id"],
             node_id=row["node_id"],
             image_url=self._picture_url(row["object_key"]),

@@ -18,6 +18,10 @@ def json_of(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def failure_of(text: str | None) -> Failure | None:
+    return _failure.decode(text) if text else None
+
+
 def run_of(row: asyncpg.Record | None) -> Run:
     assert row is not None
     return Run(
@@ -35,7 +39,7 @@ def run_of(row: asyncpg.Record | None) -> Run:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         progress=row["progress"],
-        error=_failure.decode(row["error"]) if row["error"] else None,
+        error=failure_of(row["error"]),
         takeovers=row["takeovers"],
         waited_s=row["waited_s"],
         waits_for=row["waits_for"] if row["status"] == "pending" else None,

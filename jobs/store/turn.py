@@ -50,6 +50,9 @@ class Turn:
         return at
 
     async def set_on_node(self, run: Run, change: NodeChange) -> None:
+        await self.write_node(run.node_id, run.account_id, change)
+
+    async def write_node(self, node_id: str, author_id: str, change: NodeChange) -> None:
         """A node that was deleted meanwhile stays deleted, and a document in the trash stays as it is."""
         if self._head is None:
             return
@@ -57,9 +60,9 @@ class Turn:
             self.connection,
             self.workflow_id,
             self._head,
-            run.node_id,
+            node_id,
             change.values,
-            author_id=run.account_id,
+            author_id=author_id,
             unset=change.unset,
         )
         if hint is not None:

@@ -32,6 +32,7 @@ RULES = {
     "createWorkflow": "signed in",
     "listRuns": "signed in",
     "listRenders": "signed in",
+    "importRenders": "signed in",
     "createUploadUrl": "signed in",
     "createArtwork": "signed in",
     "listArtworks": "signed in",
@@ -151,6 +152,7 @@ class World(NamedTuple):
                 "provider": "local",
                 "promptSpec": {"basePrompt": "x"},
             },
+            "importRenders": {"items": [{"url": "https://127.0.0.1/x.png"}]},
             "startBatch": {
                 "runs": [
                     {

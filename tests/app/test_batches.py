@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.running import Person, Worker
+from tests.app.running import Person
 
 WITHIN_S = 60
 
@@ -86,31 +86,25 @@ def test_refused_batch_names_each_item(person: Person) -> None:
     assert person.http.get("/api/runs", params={"workflowId": workflow_id}).json()["items"] == []
 
 
-def test_batch_goes_on_when_its_worker_is_killed(person: Person, environment: dict[str, str]) -> None:
-    """BA2, JB7"""
-    workflow_id = person.workflow(nodes=nodes(8), edges=[])
-    settings = environment | {"EASEL_LEASE_SECONDS": "1", "EASEL_LOCAL_PACE_SECONDS": "0.5"}
-    first = Worker(settings)
-    try:
-        started = person.batches(workflow_id, *(f"n{number}" for number in range(8)), concurrency=2)
-        path = f"/api/batches/{started['batchId']}"
-        end = time.monotonic() + WITHIN_S
-        while not (batch := person.http.get(path).json())["results"]:
-            assert time.monotonic() < end
-            assert batch["counts"]["running"] <= 2
-        first.kill()
-        left = person.http.get(path).json()
-        assert left["status"] == "running", "the worker was too fast to be killed in the middle"
-        assert left["counts"]["running"] <= 2
-    finally:
-        first.stop()
+@pytest.mark.usefixtures("worker")
+def test_import_of_a_private_address_is_refused_and_told(person: Person) -> None:
+    """BA6, BA9"""
+    workflow_id = person.workflow()
+    item = {"url": "https://127.0.0.1/fox.png", "designId": 7, "workflowId": workflow_id, "nodeId": "a"}
 
-    second = Worker(settings)
-    try:
-        batch = ended(person, started["batchId"])
-    finally:
-        second.stop()
+    answer = person.http.post("/api/renders/import", json={"items": [item]})
 
-    assert (batch["status"], len(batch["results"])) == ("completed", 8)
-    renders = person.http.get("/api/renders", params={"workflowId": workflow_id}).json()["items"]
-    assert len(renders) == 8
+    assert answer.status_code == 202
+    batch = ended(person, answer.json()["batchId"])
+    assert (batch["status"], batch["kind"], batch["concurrency"]) == ("failed", "import", 3)
+    (error,) = batch["errors"]
+    assert (error["index"], error["code"], error["designId"]) == (0, "DOWNLOAD_BLOCKED", "7")
+    assert error["detail"]
+
+
+def test_import_for_somebody_elses_canvas_is_refused(person: Person, stranger: Person) -> None:
+    """BA6"""
+    item = {"url": "https://example.com/fox.png", "workflowId": person.workflow()}
+
+    assert stranger.http.post("/api/renders/import", json={"items": [item]}).status_code == 404
+    assert person.http.post("/api/renders/import", json={"items": [{"url": "ftp://x/y"}]}).status_code == 422

@@ -64,16 +64,16 @@ class Site:
         self.servers: list[OwnServer] = []
         self.ports: list[int] = []
         self._logs: list[list[str]] = []
-        self._environment = {"EASEL_DATA_DIR": str(folder), "EASEL_ADMIN_TOKEN": ADMIN_TOKEN}
+        self.environment = {"EASEL_DATA_DIR": str(folder), "EASEL_ADMIN_TOKEN": ADMIN_TOKEN}
         self._threads = ThreadPoolExecutor(4, "site")
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def start(self, servers: int, **settings: str) -> None:
-        self._environment |= settings
-        self._environment["EASEL_DATABASE_URL"] = await self.run(self.postgres.start)
-        self._environment["EASEL_REDIS_URL"] = await self.run(self.redis.start)
+        self.environment |= settings
+        self.environment["EASEL_DATABASE_URL"] = await self.run(self.postgres.start)
+        self.environment["EASEL_REDIS_URL"] = await self.run(self.redis.start)
         await migrate(self.postgres.url)
         for _ in range(servers):
             self.ports.append(free_port())
@@ -82,7 +82,7 @@ class Site:
     def _server(self, port: int) -> OwnServer:
         for attempt in range(STARTS):
             try:
-                server = OwnServer(self._environment | {"EASEL_PORT": str(port)})
+                server = OwnServer(self.environment | {"EASEL_PORT": str(port)})
             except AssertionError:
                 if attempt == STARTS - 1:
                     raise

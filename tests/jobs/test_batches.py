@@ -15,6 +15,7 @@ from jobs.errors import BudgetExceeded, ProviderUnavailable
 from jobs.providers.port import Picture, PromptSpec, Report
 from jobs.run import PictureUrl, StartImageJobRequest
 from jobs.store.batches import BatchStore
+from jobs.store.imports import ImportStore
 from jobs.store.runs import RunStore
 from tests.jobs.world import Killed, World, draw
 
@@ -37,7 +38,8 @@ async def crowd(world: World) -> World:
 
 
 def batches_of(world: World) -> Batches:
-    return Batches(BatchStore(world.database), world.store, world.runs, PictureUrl())
+    imports = ImportStore(world.database, world.relay, PictureUrl())
+    return Batches(BatchStore(world.database), world.store, imports, world.runs, PictureUrl())
 
 
 def request(node: str, prompt: str = "a fox", **more: Any) -> StartImageJobRequest:

@@ -65,9 +65,10 @@ export interface JobRecord {
 
 export interface Render {
   id: string;
-  jobId: string;
-  workflowId: string;
-  nodeId: string;
+  /** null of one that was imported, as are workflow and node of one that is on no canvas. */
+  jobId: string | null;
+  workflowId: string | null;
+  nodeId: string | null;
   imageUrl: string;
   width: number;
   height: number;

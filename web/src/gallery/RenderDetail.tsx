@@ -74,9 +74,11 @@ export function RenderDetail({ render: opened, onClose, onStep, onFavorite, onDo
         </header>
         <p className="detail__prompt">{prompt || "No prompt"}</p>
         <div className="detail__acts">
-          <Button look="primary" icon="sparkle" onClick={() => setChoosing(true)}>
-            Use these settings again
-          </Button>
+          {provider !== "import" && (
+            <Button look="primary" icon="sparkle" onClick={() => setChoosing(true)}>
+              Use these settings again
+            </Button>
+          )}
           {prompt !== "" && (
             <Button icon="copy" onClick={copyPrompt}>
               Copy prompt
@@ -92,11 +94,18 @@ export function RenderDetail({ render: opened, onClose, onStep, onFavorite, onDo
           <Fact name="Made" value={written.format(new Date(render.createdAt))} />
         </dl>
         <Lineage key={render.id} render={render} onShow={setRelative} />
-        <a className="detail__canvas" href={canvasPath(render.workflowId)} onClick={followLink}>
-          Open its canvas
-        </a>
+        <ItsCanvas id={render.workflowId} />
       </aside>
     </Dialog>
+  );
+}
+
+function ItsCanvas({ id }: { id: string | null }) {
+  if (id === null) return null;
+  return (
+    <a className="detail__canvas" href={canvasPath(id)} onClick={followLink}>
+      Open its canvas
+    </a>
   );
 }
 

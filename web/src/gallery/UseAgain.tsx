@@ -18,7 +18,7 @@ export function nodeLike(render: Render, nodes: readonly NodeRecord[]): NodeReco
 
 export function UseAgain({ render, onDone }: { render: Render; onDone: () => void }) {
   const [canvases, setCanvases] = useState<readonly WorkflowSummary[] | null>(null);
-  const [chosen, setChosen] = useState(render.workflowId);
+  const [chosen, setChosen] = useState(render.workflowId ?? "");
   const [isBusy, setBusy] = useState(false);
 
   useEffect(() => {
