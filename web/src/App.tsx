@@ -21,6 +21,11 @@ export function App() {
     http.me().then(setMe, setFailure);
   }, []);
 
+  const session = useMemo(
+    () => me && { me, rename: (name: string) => http.updateMe({ name }).then(setMe) },
+    [me],
+  );
+
   if (failure instanceof EaselError && failure.status === 401) return <SignIn />;
   if (failure !== null) {
     return (
@@ -36,9 +41,9 @@ export function App() {
       </Notice>
     );
   }
-  if (me === null) return <Loading label="Opening Easel" />;
+  if (session === null) return <Loading label="Opening Easel" />;
   return (
-    <SessionContext value={me}>
+    <SessionContext value={session}>
       <Suspense fallback={<Loading label="Opening the page" />}>
         <Page />
       </Suspense>

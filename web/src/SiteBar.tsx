@@ -1,5 +1,8 @@
+import { useState } from "react";
 import { followLink, usePath } from "./route";
 import { useMe } from "./session";
+import { isNameless, YourName } from "./sharing/YourName";
+import { Button } from "./ui/Button";
 import mark from "./ui/easel.svg";
 
 const PLACES = [
@@ -12,6 +15,7 @@ const PLACES = [
 export function SiteBar() {
   const me = useMe();
   const path = usePath();
+  const [isNaming, setNaming] = useState(false);
   return (
     <header className="gallery__bar">
       <img src={mark} alt="" width="28" height="28" />
@@ -23,7 +27,17 @@ export function SiteBar() {
           </a>
         ))}
       </nav>
-      <span className="gallery__me">{me.name}</span>
+      <span className="gallery__me">
+        {me.role === "guest" && (
+          <span className="pill" title="You came through a link. What was shared with you is here; for canvases of your own, ask for an account.">
+            Guest
+          </span>
+        )}
+        <Button look="ghost" aria-label={`${me.name}: change your name`} onClick={() => setNaming(true)}>
+          {isNameless(me) ? "Say who you are" : me.name}
+        </Button>
+      </span>
+      {isNaming && <YourName onClose={() => setNaming(false)} />}
     </header>
   );
 }

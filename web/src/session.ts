@@ -4,10 +4,20 @@ import { createHttp, type Me } from "./client";
 /** The page talks to its own origin and signs in with its cookie. */
 export const http = createHttp();
 
-export const SessionContext = createContext<Me | null>(null);
+interface Session {
+  me: Me;
+  /** Raises EaselError for a name that is none. */
+  rename: (name: string) => Promise<void>;
+}
+
+export const SessionContext = createContext<Session | null>(null);
+
+export function useSession(): Session {
+  const session = use(SessionContext);
+  if (session === null) throw new Error("useSession needs a signed-in <SessionContext> above it.");
+  return session;
+}
 
 export function useMe(): Me {
-  const me = use(SessionContext);
-  if (me === null) throw new Error("useMe needs a signed-in <SessionContext> above it.");
-  return me;
+  return useSession().me;
 }

@@ -17,6 +17,34 @@ export interface Me {
   id: string;
   name: string;
   color: string;
+  /** `guest`: came through a link; at home in what was shared with them, and nowhere else. */
+  role: "owner" | "member" | "guest";
+}
+
+export interface Member {
+  accountId: string;
+  name: string;
+  color: string;
+  role: Role;
+  /** Whether they may spend the owner's provider money. */
+  mayRun: boolean;
+}
+
+export type GivenRole = Exclude<Role, "owner">;
+
+export interface NewShare {
+  role: GivenRole;
+  mayRun: boolean;
+  /** ISO; null: until it is revoked. */
+  expiresAt: string | null;
+}
+
+export interface ShareLink extends NewShare {
+  id: string;
+  url: string;
+  /** How many have come in through it. */
+  guests: number;
+  createdAt: string;
 }
 
 export interface WorkflowSummary {
@@ -191,6 +219,16 @@ export function createHttp(options: HttpOptions = {}) {
     renameWorkflow: (id: string, name: string) => call("PATCH", workflow(id), { name }) as Promise<Workflow>,
     deleteWorkflow: (id: string) => call("DELETE", workflow(id)),
     restoreWorkflow: (id: string) => call("POST", `${workflow(id)}/restore`),
+
+    listMembers: (id: string) => call("GET", `${workflow(id)}/members`) as Promise<Page<Member>>,
+    setMember: (id: string, accountId: string, role: GivenRole) =>
+      call("PUT", `${workflow(id)}/members/${encodeURIComponent(accountId)}`, { role }),
+    removeMember: (id: string, accountId: string) => call("DELETE", `${workflow(id)}/members/${encodeURIComponent(accountId)}`),
+    invite: (id: string, name: string, role: GivenRole) =>
+      call("POST", `${workflow(id)}/invites`, { name, role }) as Promise<{ accountId: string; url: string }>,
+    listShares: (id: string) => call("GET", `${workflow(id)}/shares`) as Promise<Page<ShareLink>>,
+    createShare: (id: string, share: NewShare) => call("POST", `${workflow(id)}/shares`, share) as Promise<ShareLink>,
+    revokeShare: (id: string, shareId: string) => call("DELETE", `${workflow(id)}/shares/${encodeURIComponent(shareId)}`),
 
     startRun: (body: StartRun, key?: string) => call("POST", "/api/runs", body, key) as Promise<JobRecord>,
     cancelRun: (jobId: string) => call("POST", `${run(jobId)}/cancel`) as Promise<JobRecord>,

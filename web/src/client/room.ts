@@ -37,6 +37,8 @@ export interface RoomState {
   canUndo: boolean;
   canRedo: boolean;
   role: Role | null;
+  /** Whether the person may spend the owner's provider money here. */
+  mayRun: boolean;
   /** True from the first complete snapshot on. */
   isLoaded: boolean;
 }
@@ -109,6 +111,7 @@ export class Room {
       canUndo: false,
       canRedo: false,
       role: null,
+      mayRun: false,
       isLoaded: false,
     };
   }
@@ -292,6 +295,7 @@ export class Room {
     const runs = Object.fromEntries((message.runs ?? []).map((run) => [run.nodeId, run]));
     this.publish({ peers, runs });
     this.onRole(message.role);
+    this.publish({ mayRun: message.mayRun ?? message.role !== "viewer" });
     if (message.mode === "resume") this.onCurrent();
   }
 
@@ -309,6 +313,7 @@ export class Room {
     this.publish({ role });
     const mayEdit = role !== "viewer";
     if (before === null || mayEdit === (before !== "viewer")) return;
+    this.publish({ mayRun: mayEdit });
     this.options.onNotice?.(
       "ROLE_CHANGED",
       mayEdit ? "You can change this canvas now." : "You can only look at this canvas now. What you were moving went back.",
@@ -341,7 +346,8 @@ export class Room {
     if (isLost) this.reconnect();
   }
 
-  private reconnect(): void {
+  /** Comes back at once: the others see who one is now. */
+  reconnect(): void {
     this.publish({ connection: "reconnecting" });
     this.connection.restart();
   }

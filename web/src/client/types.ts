@@ -134,6 +134,7 @@ export interface Welcome {
   protocol: number;
   sessionId: string;
   role: Role;
+  mayRun?: boolean;
   epoch: string;
   seq: number;
   mode: "resume" | "snapshot";

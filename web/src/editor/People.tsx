@@ -1,37 +1,45 @@
+import { useState } from "react";
 import type { User } from "../client";
-import { useCanvasState } from "../react";
+import { useCanvas, useCanvasState } from "../react";
 import { useMe } from "../session";
+import { isNameless, YourName } from "../sharing/YourName";
+import { Button } from "../ui/Button";
+import { initialsOf } from "./Avatar";
 
 const SHOWN = 5;
 
 /** Everyone who has this canvas open, each once however many tabs they have; you come last. */
 export function People() {
   const me = useMe();
+  const { room } = useCanvas();
   const peers = useCanvasState((state) => state.room.peers);
+  const [isNaming, setNaming] = useState(false);
   const others = new Map<string, User>();
   for (const { user } of Object.values(peers)) if (user && user.id !== me.id) others.set(user.id, user);
   const people = [...others.values()];
   const hidden = people.slice(SHOWN);
+  const rename = (): void => setNaming(true);
   return (
-    <ul className="people" aria-label="People here">
-      {people.slice(0, SHOWN).map((user) => (
-        <Avatar key={user.id} user={user} label={user.name} />
-      ))}
-      {hidden.length > 0 && (
-        <li className="avatar avatar--more" title={hidden.map((user) => user.name).join(", ")}>
-          +{hidden.length}
+    <>
+      <ul className="people" aria-label="People here">
+        {people.slice(0, SHOWN).map((user) => (
+          <li key={user.id} className="avatar" data-testid="presence-avatar" style={{ background: user.color }} title={user.name} aria-label={user.name}>
+            {initialsOf(user.name)}
+          </li>
+        ))}
+        {hidden.length > 0 && (
+          <li className="avatar avatar--more" title={hidden.map((user) => user.name).join(", ")}>
+            +{hidden.length}
+          </li>
+        )}
+        <li className="avatar" data-testid="presence-avatar" style={{ background: me.color }}>
+          <button type="button" className="avatar__button" title={`${me.name} (you)`} aria-label={`${me.name} (you): change your name`} onClick={rename}>
+            {initialsOf(me.name)}
+          </button>
         </li>
-      )}
-      <Avatar user={me} label={`${me.name} (you)`} />
-    </ul>
-  );
-}
-
-function Avatar({ user, label }: { user: User; label: string }) {
-  const initials = user.name.split(/\s+/).slice(0, 2).map((word) => word.slice(0, 1)).join("");
-  return (
-    <li className="avatar" data-testid="presence-avatar" style={{ background: user.color }} title={label} aria-label={label}>
-      {initials.toUpperCase()}
-    </li>
+      </ul>
+      {isNameless(me) && <Button onClick={rename}>Say who you are</Button>}
+      {isNaming && <YourName onClose={() => setNaming(false)} onRenamed={() => room.reconnect()} />}
+    </>
   );
 }

@@ -1,3 +1,4 @@
+import { lazy, Suspense, useState } from "react";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { followLink } from "../route";
 import { Button } from "../ui/Button";
@@ -6,6 +7,9 @@ import { Icon } from "../ui/Icon";
 import { say, sayError } from "../ui/toasts";
 import { ConnectionPill } from "./ConnectionPill";
 import { People } from "./People";
+import { useWorkflowId } from "./workflowId";
+
+const ShareDialog = lazy(() => import("../sharing/ShareDialog"));
 
 function copyLink(): void {
   navigator.clipboard.writeText(window.location.href).then(() => say("Link copied. It opens for people who have access."), sayError);
@@ -14,6 +18,9 @@ function copyLink(): void {
 export function TopBar() {
   const canvas = useCanvas();
   const mayEdit = useMayEdit();
+  const workflowId = useWorkflowId();
+  const isOwner = useCanvasState((state) => state.room.role === "owner");
+  const [isSharing, setSharing] = useState(false);
   const name = useCanvasState((state) => state.room.document.workflow.name ?? "");
   const rename = (next: string): void => void canvas.room.push([{ op: "workflow", set: { "/name": next } }]);
   return (
@@ -37,7 +44,15 @@ export function TopBar() {
         <ConnectionPill />
         <People />
         <Button look="ghost" icon="link" aria-label="Copy link" onClick={copyLink} />
+        <Button look={isOwner ? "primary" : "plain"} icon="people" data-testid="share" onClick={() => setSharing(true)}>
+          {isOwner ? "Share" : "People"}
+        </Button>
       </div>
+      {isSharing && (
+        <Suspense>
+          <ShareDialog workflowId={workflowId} onClose={() => setSharing(false)} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import type { Node, NodeProps } from "@xyflow/react";
 import { memo } from "react";
-import { useCanvasState, useMayEdit, useRun } from "../react";
+import { useCanvasState, useMayEdit, useMayRun, useRun } from "../react";
 import { useWorkflowId } from "../editor/workflowId";
 import { Button } from "../ui/Button";
 import { ImageSettings } from "./ImageSettings";
@@ -23,6 +23,7 @@ function toneOf({ status }: Picture): "live" | "good" | "bad" | undefined {
 export const ImageNode = memo(function ImageNode({ id, data, selected }: NodeProps<Node>) {
   const workflowId = useWorkflowId();
   const mayEdit = useMayEdit();
+  const mayRun = useMayRun();
   const isConnected = useCanvasState((state) => state.room.connection === "live");
   const picture = readPicture(data);
   const news = useRun(id);
@@ -31,30 +32,36 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
   const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, prompt.flush);
   const isDrawing = isLive(picture.status);
   const isBlank = prompt.text.trim() === "";
-  const mayGenerate = [mayEdit, isConnected, !isBusy, !isDrawing, !isBlank].every(Boolean);
+  const mayGenerate = [mayRun, isConnected, !isBusy, !isDrawing, !isBlank].every(Boolean);
 
   return (
     <NodeFrame nodeId={id} title="Image" icon="image" isSelected={selected} tone={toneOf(picture)} testId="image-node">
       {isDrawing ? (
-        <RunProgress picture={picture} run={run} onCancel={mayEdit ? cancel : undefined} isBusy={isBusy} />
+        <RunProgress picture={picture} run={run} onCancel={mayRun ? cancel : undefined} isBusy={isBusy} />
       ) : (
-        <PictureOutcome nodeId={id} picture={picture} onRetry={mayEdit ? retry : undefined} isBusy={isBusy} />
+        <PictureOutcome nodeId={id} picture={picture} onRetry={mayRun ? retry : undefined} isBusy={isBusy} />
       )}
       {failure !== null && <RunFailure text={failure} />}
       <PromptField nodeId={id} draft={prompt} readOnly={!mayEdit} onSubmit={mayGenerate ? generate : undefined} />
       {mayEdit && (
         <footer className="card__foot">
           <ImageSettings nodeId={id} picture={picture} />
-          <Button
-            look="primary"
-            className="nodrag"
-            data-testid="generate"
-            disabled={!mayGenerate}
-            title={isBlank ? "Write a prompt first" : "Ctrl + Enter"}
-            onClick={generate}
-          >
-            Generate
-          </Button>
+          {mayRun ? (
+            <Button
+              look="primary"
+              className="nodrag"
+              data-testid="generate"
+              disabled={!mayGenerate}
+              title={isBlank ? "Write a prompt first" : "Ctrl + Enter"}
+              onClick={generate}
+            >
+              Generate
+            </Button>
+          ) : (
+            <span className="card__note" title="The owner of this canvas decides who may. Ask them.">
+              Edit only
+            </span>
+          )}
         </footer>
       )}
     </NodeFrame>

@@ -22,3 +22,9 @@ export function useRun(nodeId: string): Run | undefined {
 export function useMayEdit(): boolean {
   return useCanvasState(({ room }) => (room.role === "owner" || room.role === "editor") && room.connection !== "stopped");
 }
+
+/** Whether one may spend the owner's provider money here; editors may not always. */
+export function useMayRun(): boolean {
+  const mayEdit = useMayEdit();
+  return useCanvasState(({ room }) => room.mayRun) && mayEdit;
+}
