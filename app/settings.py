@@ -23,6 +23,7 @@ LEAST = {
     "retry_seconds": 0,
     "rate_limit_seconds": 0,
     "run_deadline_seconds": 1,
+    "drain_seconds": 0,
     "budget_usd_per_day": 0,
     "requests_per_minute": 1,
     "artwork_limit": 0,
@@ -77,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_concurrency: int = 8
     lease_seconds: int = 15
     """How long a worker that fell silent keeps its run before another may take it over."""
+    drain_seconds: float = 120.0
+    """How long a worker that is told to stop waits for orders that are being sent: nobody could ask for them later."""
     hello_seconds: float = 5.0
     """How long a new WebSocket may stay silent before it is closed."""
     call_attempts: int = 3

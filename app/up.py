@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -55,7 +55,6 @@ class Service(Protocol):
     process: subprocess.Popen[bytes] | None
 
     def start(self) -> object: ...
-    def stop(self, timeout_s: float) -> None: ...
     def is_alive(self) -> bool: ...
 
 
@@ -79,8 +78,7 @@ def up(settings: Settings) -> int:
             click.echo(f"Error: {error}", err=True)
             return EXIT_GAVE_UP
         finally:
-            _ignore_signals()
-            household.stop()
+            household.stop(_insisted())
     return 0
 
 
@@ -91,7 +89,7 @@ class Household:
         self._settings = settings
         self._data = data
         self._port = _free_port(settings.host, settings.port)
-        self._databases: list[Service] = []
+        self._databases: list[EmbeddedPostgres | EmbeddedRedis] = []
         self._commands: list[Command] = []
         self._keepers: list[Keeper] = []
         self._is_ready = False
@@ -126,15 +124,32 @@ class Household:
             self._look_after()
             time.sleep(TICK_S)
 
-    def stop(self) -> None:
-        """The server and the worker first, both at once: they still need the databases to end well."""
+    def stop(self, is_insisted: Callable[[], bool]) -> None:
+        """The server and the worker first, both at once: they still need the databases to end well.
+
+        A worker that waits for an order (JB15) is waited for, until somebody insists.
+        """
         began = time.monotonic()
         for command in self._commands:
             command.ask_to_end()
         for command in self._commands:
-            command.stop(began + COMMANDS_GRACE_S - time.monotonic())
+            command.wait(began + COMMANDS_GRACE_S - time.monotonic())
+        for command in self._commands:
+            if command.drains:
+                self._let_drain(command, is_insisted)
+            command.kill()
+        end = max(began, time.monotonic() - COMMANDS_GRACE_S) + STOP_TIMEOUT_S
         for database in reversed(self._databases):
-            database.stop(max(began + STOP_TIMEOUT_S - time.monotonic(), 0.2))
+            database.stop(max(end - time.monotonic(), 0.2))
+
+    def _let_drain(self, worker: "Command", is_insisted: Callable[[], bool]) -> None:
+        seconds = self._settings.drain_seconds
+        if not worker.is_alive() or not seconds:
+            return
+        click.echo(f"A picture is being paid for: waiting {seconds:g} s at most. Ctrl-C once more stops at once.")
+        end = time.monotonic() + seconds
+        while worker.is_alive() and time.monotonic() < end and not is_insisted():
+            time.sleep(TICK_S)
 
     def login_link(self) -> str:
         return asyncio.run(mint_login_link(self._database_url, self._base_url))
@@ -199,6 +214,7 @@ class Command:
 
     def __init__(self, name: str, environment: dict[str, str]) -> None:
         self.name = f"easel {name}"
+        self.drains = name == "worker"
         self.process: subprocess.Popen[bytes] | None = None
         script = Path(sysconfig.get_path("scripts")) / "easel"
         self._argv = [sys.executable, *([script] if script.exists() else ["-m", "app.cli"]), name]
@@ -214,9 +230,12 @@ class Command:
         if self.process is not None:
             self.process.terminate()
 
-    def stop(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> None:
         if self.process is not None:
             has_ended_within(self.process, timeout_s)
+
+    def kill(self) -> None:
+        if self.process is not None:
             kill_group(self.process)
 
     def is_alive(self) -> bool:
@@ -305,7 +324,7 @@ def _signals_interrupt() -> Iterator[None]:
     """SIGTERM and a closed terminal end us as Ctrl-C does, also from the background, where Ctrl-C is switched off."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        _ignore_signals()  # make and the terminal may both send one; the second must not cut the tidying short
+        _insisted()  # make and the terminal may both send one; the second must not cut the tidying short
         raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -319,7 +338,14 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _ignore_signals() -> None:
+def _insisted() -> Callable[[], bool]:
+    """Signals do no more than to be noted; those that come with the first one (make and the terminal) are the same."""
+    began, noted_at = time.monotonic(), 0.0
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal noted_at
+        noted_at = time.monotonic()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Not SIG_IGN: Python complains aloud of a signal that arrived just before that.
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, note)  # and not SIG_IGN: Python complains aloud of one that arrived just before that
+    return lambda: noted_at > began + COMMANDS_GRACE_S

@@ -13,6 +13,7 @@ from app.sweeper import keep_clearing, keep_retiring, keep_retiring_imports, kee
 from canvas.ids import new_id
 from jobs.calls import Calls
 from jobs.cancels import Cancels
+from jobs.drain import Drain
 from jobs.importing import Importer, keep_importing
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
@@ -30,11 +31,18 @@ log = structlog.get_logger(__name__)
 
 
 async def work(settings: Settings) -> None:
-    """Until SIGTERM or Ctrl-C. Runs that are under way then go back to the other workers."""
-    stopping = asyncio.Event()
+    """Until SIGTERM or Ctrl-C. Orders that are being sent then come to their end, and runs go back to other workers."""
+    stopping, drain = asyncio.Event(), Drain(settings.drain_seconds)
+
+    def stop() -> None:
+        if stopping.is_set():
+            drain.hurry()
+        drain.begin()
+        stopping.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     async with open_services(settings) as services:
         name = f"{socket.gethostname()}:{new_id('worker')}"
         patience = patience_of(settings)
@@ -44,7 +52,7 @@ async def work(settings: Settings) -> None:
             Claims(services.database, services.relay, services.picture_url),
             services.relay,
             registry=services.registry,
-            calls=Calls(call_store, services.relay, services.gate, services.keeper, addresses, patience),
+            calls=Calls(call_store, services.relay, services.gate, services.keeper, addresses, patience, drain=drain),
             keeper=services.keeper,
             sources=services.sources,
             previews=services.previews,

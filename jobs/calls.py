@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import msgspec
 
-from canvas.relay.port import CallHint, Hint, Relay
+from canvas.relay.port import Relay
 from jobs.call import (
     Answered,
     Call,
@@ -27,9 +26,9 @@ from jobs.call import (
     is_to_be_sent,
     may_repeat,
     order_id,
-    parts_of,
     paused,
 )
+from jobs.drain import Drain
 from jobs.errors import (
     Charged,
     DownloadFailed,
@@ -41,11 +40,11 @@ from jobs.errors import (
     RateLimited,
 )
 from jobs.gate.port import Gate
+from jobs.job import Job
 from jobs.keeper import Keeper
 from jobs.patience import Patience
-from jobs.providers.port import Answer, Model, Order, Progress, Provider, Report, Source, Ticket, Woken
-from jobs.providers.registry import name_of
-from jobs.run import Failure, Run
+from jobs.providers.port import Answer, Order, Ticket
+from jobs.run import Failure
 from jobs.store.calls import CallStore, Sending
 from jobs.webhooks.addresses import Addresses
 
@@ -60,55 +59,6 @@ async def go_on(point: str) -> None:
     """In production nothing happens between two steps."""
 
 
-class Job:
-    """One run with everything its orders need."""
-
-    def __init__(self, run: Run, provider: Provider, model: Model, report: Report, source: Source | None) -> None:
-        self.run = run
-        self.provider = provider
-        self.model = model
-        self.source = source
-        self.name = name_of(provider.id)
-        self.parts = parts_of(run, model)
-        self.under_way: set[str] = set()
-        """Orders that have a place at the gate."""
-        self._report = report
-        self._percents = [0] * len(self.parts)
-        self._reports: dict[str, asyncio.Event] = {}
-
-    def report_of(self, part: Part) -> Report:
-        """Of several orders: how far they are together, and which one speaks."""
-        if len(self.parts) == 1:
-            return self._report
-
-        async def report(progress: Progress) -> None:
-            self._percents[part.number] = progress.percent
-            percent = sum(self._percents) // len(self._percents)
-            message = f"{part.number + 1} of {len(self.parts)}: {progress.message}"
-            await self._report(msgspec.structs.replace(progress, percent=percent, message=message))
-
-        return report
-
-    def hear(self, hint: Hint) -> None:
-        if isinstance(hint, CallHint):
-            self._reported(hint.order_id).set()
-
-    def woken_of(self, order_id: str) -> Woken:
-        async def woken(seconds: float) -> bool:
-            reported = self._reported(order_id)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await reported.wait()
-            has_come = reported.is_set()
-            reported.clear()
-            return has_come
-
-        return woken
-
-    def _reported(self, order_id: str) -> asyncio.Event:
-        return self._reports.setdefault(order_id, asyncio.Event())
-
-
 class Calls:
     def __init__(
         self,
@@ -119,6 +69,7 @@ class Calls:
         addresses: Addresses,
         patience: Patience,
         at: At = go_on,
+        drain: Drain | None = None,
     ) -> None:
         self.store = store
         self.relay = relay
@@ -127,6 +78,7 @@ class Calls:
         self.addresses = addresses
         self.patience = patience
         self.at = at
+        self.drain = drain or Drain()
 
     async def make(self, job: Job) -> list[Outcome]:
         """What came of each of the run's orders, in their order. One that fails costs the others nothing.
@@ -218,6 +170,19 @@ class Errand:
             return waits
         estimate_usd = job.provider.plan(job.model, self._part.prompt).estimate_usd
         sending = Sending(self._id, self._part, job.model, job.provider.credential, estimate_usd)
+        delivery = self._deliver(sending)
+        came = await (self._calls.drain.whole(delivery) if job.provider.is_paid else delivery)
+        return await self._follow(came) if isinstance(came, Call) else came
+
+    async def _deliver(self, sending: Sending) -> Call | Outcome:
+        """From when it is stored that it leaves until what came back is stored: the accepted order, or its outcome."""
+        try:
+            return await self._exchange(sending)
+        except JobError as error:
+            return await self._failed(error)
+
+    async def _exchange(self, sending: Sending) -> Call | Outcome:
+        job = self._job
         call = self._call = await self._store.send(job.run, sending)
         await self._calls.at("intended")
         try:
@@ -234,7 +199,7 @@ class Errand:
                 raise ProviderUnavailable(f"{job.name} did not get the order.", said=error.said) from error
             reply = found
         await self._calls.at("sent")
-        return await self._accept(call, reply) if isinstance(reply, Ticket) else await self._keep(call, reply)
+        return await self._accepted(call, reply) if isinstance(reply, Ticket) else await self._keep(call, reply)
 
     async def _enter(self) -> Waits | None:
         credential = self._job.provider.credential
@@ -252,7 +217,7 @@ class Errand:
         found = await self._find(self._call)
         if isinstance(found, Waits):
             return found
-        return await self._send() if found is None else await self._accept(self._call, found)
+        return await self._send() if found is None else await self._follow(await self._accepted(self._call, found))
 
     async def _find(self, call: Call) -> Ticket | Waits | None:
         """Raises OutcomeUnknown. A provider that cannot be asked now is asked later, and until then nothing is sent."""
@@ -269,10 +234,10 @@ class Errand:
             )
             return await self._asked_to_wait(error, or_else=unknown)
 
-    async def _accept(self, call: Call, ticket: Ticket) -> Outcome:
+    async def _accepted(self, call: Call, ticket: Ticket) -> Call:
         call = self._call = await self._store.accepted(self._job.run, call, ticket)
         await self._calls.at("accepted")
-        return await self._follow(call)
+        return call
 
     async def _follow(self, call: Call) -> Outcome:
         assert call.ticket is not None

@@ -12,8 +12,9 @@ import structlog
 from canvas.errors import Unavailable
 from canvas.relay.port import CancelHint, Hint, Relay
 from jobs.call import Failed, Made, MadePicture, Outcome, Waits
-from jobs.calls import Calls, Job
+from jobs.calls import Calls
 from jobs.errors import Cancelled, JobError, LeaseLost, ProviderFailed
+from jobs.job import Job
 from jobs.keeper import Keeper
 from jobs.lease import Guard
 from jobs.patience import Patience, Sleep, patiently

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from jobs.call import Answered, order_id, parts_of, paused
-from jobs.calls import Job
 from jobs.errors import (
     ContentPolicy,
     JobError,
@@ -17,6 +16,7 @@ from jobs.errors import (
     RateLimited,
     Said,
 )
+from jobs.job import Job
 from jobs.providers.port import Limits, Picture, Progress, PromptSpec, Report, Ticket
 from jobs.run import Failure, ImageJobRecord
 from jobs.store.calls import Sending

@@ -17,6 +17,7 @@ from canvas.relay.port import Hint
 from canvas.store.postgres import Pool
 from jobs.calls import Calls
 from jobs.cancels import Cancels
+from jobs.drain import Drain
 from jobs.errors import ImageInvalid, JobError, OutcomeUnknown, ProviderUnavailable, StorageFailed
 from jobs.events import Events, RunEvent
 from jobs.gate.memory import MemoryGate
@@ -224,6 +225,7 @@ class World:
         lease_s: float = 15.0,
         deadline_s: float = 60.0,
         killed_at: str = "",
+        drain: Drain | None = None,
     ) -> Runner:
         """`killed_at`: the point where this worker is no more."""
 
@@ -237,7 +239,7 @@ class World:
             self.claims,
             self.relay,
             registry=self.registry,
-            calls=Calls(self.call_store, self.relay, self.gate, self.keeper, addresses, patience, at),
+            calls=Calls(self.call_store, self.relay, self.gate, self.keeper, addresses, patience, at, drain),
             keeper=self.keeper,
             sources=self.sources,
             previews=self.previews,
