@@ -171,24 +171,39 @@ def list_accounts() -> None:
 @click.argument("name")
 @click.option("--name", "new_name", help="What it is called from now on.")
 @click.option("--color", help="The color of its cursor, as #rrggbb.")
-@click.option("--artwork-limit", help="How many artworks it may have, or `default` for EASEL_ARTWORK_LIMIT.")
-def set_account(name: str, new_name: str | None, color: str | None, artwork_limit: str | None) -> None:
-    """Change an account. NAME is what `easel account list` calls it, or its id."""
+@click.option("--artwork-limit", metavar="N", help="How many artworks it may have.")
+@click.option("--runs-per-day", metavar="N", help="How many runs it may start in a day.")
+@click.option("--live-runs", metavar="N", help="How many of its runs may wait or go on at a time.")
+@click.option("--budget-usd-per-day", metavar="USD", help="What it may spend in a day.")
+def set_account(name: str, new_name: str | None, color: str | None, **wanted: str | None) -> None:
+    """Change an account. NAME is what `easel account list` calls it, or its id.
+
+    A limit that is `default` is the setting's again.
+    """
     from app.auth import accounts
 
-    if new_name is None and color is None and artwork_limit is None:
-        raise click.UsageError("Say what to change: --name, --color or --artwork-limit.")
-    if artwork_limit is not None and artwork_limit != "default" and not artwork_limit.isdecimal():
-        raise click.UsageError("--artwork-limit takes a whole number, or `default`.")
+    given = {limit: value for limit, value in wanted.items() if value is not None}
+    if new_name is None and color is None and not given:
+        raise click.UsageError("Say what to change: --name, --color or --artwork-limit, or another limit (--help).")
+    limits = {limit: _limit(limit, value) for limit, value in given.items()}
 
     async def change(connection: Any) -> Any:
-        if artwork_limit is not None:
-            limit = None if artwork_limit == "default" else int(artwork_limit)
-            await accounts.limit_artworks(connection, name, limit)
+        for limit, value in limits.items():
+            await accounts.set_limit(connection, name, limit, value)
         return await accounts.change_named(connection, name, name=new_name, color=color)
 
     changed = with_database(change)
     click.echo(f"{changed.id}  {changed.role:6}  {changed.name}  {changed.color}")
+
+
+def _limit(limit: str, value: str) -> float | None:
+    whole = limit != "budget_usd_per_day"
+    if value == "default":
+        return None
+    if not value.isascii() or not (value if whole else value.replace(".", "", 1)).isdecimal():
+        kind = "a whole number" if whole else "an amount such as 2.50"
+        raise click.UsageError(f"--{limit.replace('_', '-')} takes {kind}, or `default`.")
+    return int(value) if whole else float(value)
 
 
 @cli.group()

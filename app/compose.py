@@ -50,6 +50,7 @@ from jobs.store.events import PostgresEvents
 from jobs.store.imports import ImportStore
 from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
+from jobs.store.quotas import Limits as Quotas
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
 from jobs.store.uploads import UploadStore
@@ -111,7 +112,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         http = await stack.enter_async_context(open_http())
         downloads = Downloads(private_hosts=settings.allow_private_hosts)
         registry = registry_of(settings, pictures, http)
-        run_store = RunStore(database, relay, settings.budget_usd_per_day)
+        run_store = RunStore(database, relay, limits_of(settings))
         renders = RenderStore(database, picture_url)
         bells = BellStore(database, ArqDoorbell(redis))
         objects = open_storage(settings)
@@ -223,6 +224,15 @@ def patience_of(settings: Settings) -> Patience:
         first_s=settings.retry_seconds,
         rate_limit_s=settings.rate_limit_seconds,
         deadline_s=settings.run_deadline_seconds,
+    )
+
+
+def limits_of(settings: Settings) -> Quotas:
+    return Quotas(
+        runs_per_day=settings.runs_per_day,
+        live_runs=settings.live_runs,
+        budget_usd=settings.budget_usd_per_day,
+        assumed_price_usd=settings.assumed_price_usd,
     )
 
 

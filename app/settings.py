@@ -25,6 +25,9 @@ LEAST = {
     "run_deadline_seconds": 1,
     "drain_seconds": 0,
     "budget_usd_per_day": 0,
+    "assumed_price_usd": 0,
+    "runs_per_day": 0,
+    "live_runs": 0,
     "requests_per_minute": 1,
     "artwork_limit": 0,
     "max_upload_bytes": 1,
@@ -93,7 +96,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_deadline_seconds: int = 1800
     """How long one order may take at its provider."""
     budget_usd_per_day: float | None = None
-    """What one account may spend on pictures in a day (UTC); empty: as much as it likes."""
+    """What one account may spend on pictures in a day (UTC); empty: as much as it likes. A guest spends the owner's."""
+    assumed_price_usd: float | None = None
+    """What a picture of unknown price counts with; empty: with a budget, such models are refused."""
+    runs_per_day: int | None = None
+    """How many runs one account may start in a day (UTC); empty: as many as it likes."""
+    live_runs: int | None = None
+    """How many of one account's runs may wait or go on at a time; empty: any number."""
     local_pace_seconds: float = 1.5
     """How long the built-in provider takes its time over a picture, so that people can watch it being drawn."""
     openai_api_key: str = ""

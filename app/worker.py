@@ -6,7 +6,7 @@ import socket
 
 import structlog
 
-from app.compose import open_services, patience_of
+from app.compose import limits_of, open_services, patience_of
 from app.providers import reporters
 from app.settings import Settings
 from app.sweeper import keep_clearing, keep_retiring, keep_retiring_imports, keep_retiring_renders, keep_versioning
@@ -46,7 +46,7 @@ async def work(settings: Settings) -> None:
     async with open_services(settings) as services:
         name = f"{socket.gethostname()}:{new_id('worker')}"
         patience = patience_of(settings)
-        call_store = CallStore(services.database, services.relay, settings.budget_usd_per_day)
+        call_store = CallStore(services.database, services.relay, limits_of(settings))
         addresses = Addresses(settings.public_url, settings.base_url, reporters(settings))
         runner = Runner(
             Claims(services.database, services.relay, services.picture_url),

@@ -104,6 +104,10 @@ class BudgetExceeded(JobError):
     status, title, default_code = 402, "Budget used up", "BUDGET_EXCEEDED"
 
 
+class PriceUnknown(BudgetExceeded):
+    title, default_code = "Price unknown", "PRICE_UNKNOWN"
+
+
 # What a provider answers
 
 

@@ -76,10 +76,15 @@ async def list_accounts(connection: Connection) -> list[Account]:
     return [Account(**row) for row in await connection.fetch(_ALL)]
 
 
-async def limit_artworks(connection: Connection, wanted: str, limit: int | None) -> Account:
-    """None: as many as EASEL_ARTWORK_LIMIT says. Raises as `change_named`."""
+LIMITS = ("artwork_limit", "runs_per_day", "live_runs", "budget_usd_per_day")
+"""What may be set for one account, beside the setting for all."""
+
+
+async def set_limit(connection: Connection, wanted: str, limit: str, value: float | None) -> Account:
+    """`limit` is one of LIMITS; None: as the setting says. Raises as `change_named`."""
+    assert limit in LIMITS
     account = await change_named(connection, wanted, name=None, color=None)
-    await connection.execute("UPDATE accounts SET artwork_limit = $2 WHERE id = $1", account.id, limit)
+    await connection.execute(f"UPDATE accounts SET {limit} = $2 WHERE id = $1", account.id, value)
     return account
 
 

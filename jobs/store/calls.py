@@ -15,6 +15,7 @@ from jobs.providers.port import Model, Ticket
 from jobs.run import Failure, Run
 from jobs.store.claims import HELD
 from jobs.store.costs import COST, check_budget
+from jobs.store.quotas import Limits, payer_of_run
 from jobs.store.rows import json_of, run_of
 from jobs.store.turn import Turn, turn
 
@@ -41,11 +42,10 @@ class OpenCall(NamedTuple):
 
 
 class CallStore:
-    def __init__(self, database: Pool, relay: Relay, budget_usd: float | None = None) -> None:
-        """`budget_usd`: what one account may spend in a day (UTC)."""
+    def __init__(self, database: Pool, relay: Relay, limits: Limits | None = None) -> None:
         self._database = database
         self._relay = relay
-        self._budget_usd = budget_usd
+        self._limits = limits or Limits()
 
     async def of_run(self, run: Run) -> dict[int, Call]:
         """The newest call of each of the run's orders, by their numbers."""
@@ -58,9 +58,11 @@ class CallStore:
         """Before the order leaves. The same one once more is fine. Raises BudgetExceeded, too."""
         async with turn(self._database, self._relay, run.workflow_id) as this:
             await _held(this, run)
-            if self._budget_usd is not None:
-                estimate_usd = sending.estimate_usd
-                await check_budget(this.connection, run.account_id, estimate_usd, self._budget_usd, besides=run.id)
+            estimate_usd = self._limits.estimate_usd(sending.estimate_usd, sending.part.prompt.n)
+            payer = await payer_of_run(this.connection, run.id, self._limits)
+            if payer.limits.budget_usd is not None:
+                budget_usd = payer.limits.budget_usd
+                await check_budget(this.connection, payer.id, estimate_usd, budget_usd, besides=run.id)
             row = await this.connection.fetchrow(
                 _SEND,
                 sending.id,
@@ -71,7 +73,7 @@ class CallStore:
                 sending.model.id,
                 sending.credential,
                 request_hash(sending.model, sending.part.prompt),
-                sending.estimate_usd,
+                estimate_usd,
             )
             await self._tell(this, run, row, f"Sent to {sending.model.label}")
             return call_of(row)

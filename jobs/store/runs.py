@@ -8,10 +8,12 @@ from canvas.errors import Conflict, EaselError, NotFound
 from canvas.ids import new_id
 from canvas.relay.port import CancelHint, Relay
 from canvas.store.postgres import Pool, reaching_the_database
+from jobs.errors import PriceUnknown
 from jobs.providers.port import Plan
 from jobs.run import Payload, Run, StartImageJobRequest, Status
 from jobs.store.batch_places import QUEUE, fill
 from jobs.store.costs import COST, check_budget
+from jobs.store.quotas import Limits, Payer, check_quotas, payer_of
 from jobs.store.rows import json_of, run_of
 from jobs.store.turn import Turn, turn, turns
 
@@ -46,23 +48,22 @@ class Refused(Exception):
 
 
 class RunStore:
-    def __init__(self, database: Pool, relay: Relay, budget_usd: float | None = None) -> None:
-        """`budget_usd`: what one account may spend in a day (UTC)."""
+    def __init__(self, database: Pool, relay: Relay, limits: Limits | None = None) -> None:
         self._database = database
         self._relay = relay
-        self._budget_usd = budget_usd
+        self._limits = limits or Limits()
 
     # What people do
 
     async def start(self, new: NewRun) -> Run:
         """JB3. Raises NotFound for the workflow or the node, Conflict RUN_LIVE when the node has a live run.
 
-        Raises BudgetExceeded when the account's day has no room for what the plan estimates.
+        Raises QuotaExceeded, BudgetExceeded and PriceUnknown as whoever pays has no room for it.
         """
         async with turn(self._database, self._relay, new.request.workflow_id) as this:
             await self._make_room(this, await self._in_the_way(this, new.request))
-            await self._reserve(this, new.account_id, [new])
-            return await self._start(this, new)
+            (payer_id,) = await self._reserve(this, [new])
+            return await self._start(this, new, payer_id)
 
     async def start_batch(self, news: list[NewRun], concurrency: int) -> tuple[str, list[Run]]:
         """BA1, BA2. All of one account's, each for another node; all or, on Refused and BudgetExceeded, none."""
@@ -80,22 +81,35 @@ class RunStore:
             for new, live in zip(news, in_the_way, strict=True):
                 await self._make_room(these[new.request.workflow_id], live)
             this = these[news[0].request.workflow_id]
-            await self._reserve(this, account_id, news)
+            payer_ids = await self._reserve(this, news)
             await this.connection.execute(_INSERT_BATCH, batch_id, account_id, concurrency, len(news))
             runs = []
-            for number, new in enumerate(news):
+            for number, (new, payer_id) in enumerate(zip(news, payer_ids, strict=True)):
                 place = Place(batch_id, number, number >= concurrency)
-                runs.append(await self._start(these[new.request.workflow_id], new, place))
+                runs.append(await self._start(these[new.request.workflow_id], new, payer_id, place))
         return batch_id, runs
 
-    async def _reserve(self, this: Turn, account_id: str, news: list[NewRun]) -> None:
-        if self._budget_usd is not None:
-            estimates = [new.plan.estimate_usd for new in news]
-            known = [estimate_usd for estimate_usd in estimates if estimate_usd is not None]
-            total_usd = sum(known) or (None if len(known) < len(estimates) else 0.0)
-            await check_budget(this.connection, account_id, total_usd, self._budget_usd)
+    async def _reserve(self, this: Turn, news: list[NewRun]) -> list[str]:
+        """Who pays for each. Raises QuotaExceeded, BudgetExceeded, PriceUnknown."""
+        payers: dict[str, Payer] = {}
+        for new in news:
+            workflow_id = new.request.workflow_id
+            if workflow_id not in payers:
+                payers[workflow_id] = await payer_of(this.connection, new.account_id, workflow_id, self._limits)
+        for payer in sorted(
+            {payer.id: payer for payer in payers.values()}.values(), key=lambda one: one.id
+        ):  # locks are taken in one order
+            theirs = [new for new in news if payers[new.request.workflow_id].id == payer.id]
+            await check_quotas(this.connection, payer, len(theirs))
+            if payer.limits.budget_usd is not None:
+                total_usd = sum(_priced(new, payer.limits.budget_usd, self._estimate_usd(new)) for new in theirs)
+                await check_budget(this.connection, payer.id, total_usd, payer.limits.budget_usd)
+        return [payers[new.request.workflow_id].id for new in news]
 
-    async def _start(self, this: Turn, new: NewRun, place: Place | None = None) -> Run:
+    def _estimate_usd(self, new: NewRun) -> float | None:
+        return self._limits.estimate_usd(new.plan.estimate_usd, new.request.prompt_spec.n)
+
+    async def _start(self, this: Turn, new: NewRun, payer_id: str, place: Place | None = None) -> Run:
         request, plan = new.request, new.plan
         has_to_wait = place is not None and place.has_to_wait
         row = await this.connection.fetchrow(
@@ -108,10 +122,11 @@ class RunStore:
             new.model,
             json_of(request),
             json_of(new.payload),
-            plan.estimate_usd,
+            self._estimate_usd(new),
             place.batch_id if place else None,
             place.number if place else None,
             WAITS_FOR_PLACE if has_to_wait else None,
+            payer_id if payer_id != new.account_id else None,
         )
         run = run_of(row)
         await this.tell(run, WAITS_FOR_PLACE if has_to_wait else "Waiting for a worker")
@@ -249,13 +264,23 @@ class RunStore:
         return run_of(row)
 
 
+def _priced(new: NewRun, budget_usd: float, estimate_usd: float | None) -> float:
+    if estimate_usd is None:
+        raise PriceUnknown(
+            f"Nobody knows what a picture of {new.request.provider} {new.model} costs, "
+            f"so it cannot be held against the budget of ${budget_usd:.2f} a day. "
+            "Take a model with a known price, or have EASEL_ASSUMED_PRICE_USD set."
+        )
+    return estimate_usd
+
+
 # Queries
 
 _HAS_NODE = "SELECT true FROM workflow_nodes WHERE workflow_id = $1 AND id = $2"
 _INSERT = """
     INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, payload,
-      estimate_usd, batch_id, batch_place, waits_for, run_after)
-    VALUES ($1, $2, $3, $4, 'pending', $5, $5, $6, $7, $8, $9, $10, $11, $12,
+      estimate_usd, batch_id, batch_place, waits_for, payer_id, run_after)
+    VALUES ($1, $2, $3, $4, 'pending', $5, $5, $6, $7, $8, $9, $10, $11, $12, $13,
       CASE WHEN $12::text IS NULL THEN now() ELSE 'infinity' END) RETURNING *"""
 _INSERT_BATCH = "INSERT INTO batches (id, kind, account_id, concurrency, size) VALUES ($1, 'runs', $2, $3, $4)"
 _CANCEL_BATCH = "UPDATE batches SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE id = $1"

@@ -155,6 +155,9 @@ def test_account_is_renamed(environment: dict[str, str], person: Person) -> None
     me = person.http.get("/api/me").json()
     assert (me["name"], me["color"]) == ("Hedy Lamarr", "#123456")
     assert easel("account", "set", person.id, "--color", "red", **environment).returncode == 2
+    limits = ("--runs-per-day", "5", "--live-runs", "default", "--budget-usd-per-day", "2.50")
+    assert easel("account", "set", person.id, *limits, **environment).returncode == 0
+    assert easel("account", "set", person.id, "--budget-usd-per-day", "much", **environment).returncode == 2
     assert easel("account", "set", some_name(), "--name", "x", **environment).returncode == 2
     assert person.id in easel("account", "list", **environment).stdout
 

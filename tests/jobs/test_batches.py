@@ -16,6 +16,7 @@ from jobs.providers.port import Picture, PromptSpec, Report
 from jobs.run import PictureUrl, StartImageJobRequest
 from jobs.store.batches import BatchStore
 from jobs.store.imports import ImportStore
+from jobs.store.quotas import Limits
 from jobs.store.runs import RunStore
 from tests.jobs.world import Killed, World, draw
 
@@ -122,7 +123,7 @@ async def test_who_may_start_none_of_a_batch_is_answered_as_for_one_run(crowd: W
 async def test_a_batch_replaces_what_is_in_its_way_and_reserves_for_all_of_it(crowd: World) -> None:
     """BA1"""
     crowd.provider.price_usd = 0.04
-    crowd.store = RunStore(crowd.database, crowd.relay, budget_usd=0.10)
+    crowd.store = RunStore(crowd.database, crowd.relay, Limits(budget_usd=0.10))
     crowd.runs = crowd.open_runs(crowd.bells, crowd.registry)
     live = await crowd.start()
     await crowd.runs.cancel(live.job_id)

@@ -9,6 +9,7 @@ from jobs.providers.port import Picture, PromptSpec, Report
 from jobs.run import Cost
 from jobs.store.calls import CallStore
 from jobs.store.costs import CostStore
+from jobs.store.quotas import Limits
 from jobs.store.runs import RunStore
 from tests.jobs.world import World
 
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.anyio
 def shop(world: World) -> World:
     """Sells pictures for 4 cents to people who may spend 10 a day."""
     world.provider.is_paid, world.provider.price_usd = True, 0.04
-    world.store = RunStore(world.database, world.relay, budget_usd=0.10)
-    world.call_store = CallStore(world.database, world.relay, budget_usd=0.10)
+    world.store = RunStore(world.database, world.relay, Limits(budget_usd=0.10))
+    world.call_store = CallStore(world.database, world.relay, Limits(budget_usd=0.10))
     world.runs = world.open_runs(world.bells, world.registry)
     return world
 

@@ -20,6 +20,7 @@ from jobs.store import (
     imports,
     late_orders,
     late_variants,
+    quotas,
     renders,
     runs,
 )
@@ -110,6 +111,9 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (late_orders._NEXT_PICTURE, ("r7",)),
         (late_variants._TAKE, (long_ago,)),
         (costs._SPENT, ("a5", "")),
+        (quotas._LIVE, ("a5",)),
+        (quotas._TODAY, ("a5",)),
+        (quotas._PAYER_OF_RUN, ("r7",)),
         (renders._SHOWN, ("k7", "a5")),
         (runs._LIVE_OF_WORKFLOW, ("w7",)),
         (runs._LIVE_ON_NODE, ("w7", "n6")),
