@@ -13,6 +13,8 @@ from app.auth.login_links import sign_in
 from app.auth.sessions import COOKIE, SESSION_DAYS, end_session
 from app.auth.tokens import TICKET_SECONDS, mint_ticket
 from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
+from app.routes.page import on_refused_link
+from canvas.errors import EaselError
 
 
 class ChangeMe(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,7 +30,13 @@ class Ticket(msgspec.Struct, rename="camel"):
 class AccountsController(Controller):
     tags = ("accounts",)
 
-    @get("/login", opt=OPEN, operation_id="login", include_in_schema=False)
+    @get(
+        "/login",
+        opt=OPEN,
+        operation_id="login",
+        include_in_schema=False,
+        exception_handlers={EaselError: on_refused_link},
+    )
     async def login(self, services: TheServices, request: OpenRequest, token: FromQuery[str] = "") -> Redirect:
         """Use a login link up and go to the page."""
         await services.rates.count_link(request.client.host if request.client else None)

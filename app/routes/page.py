@@ -1,14 +1,18 @@
 """The web page: one document for every address a person may open, and its assets."""
 
+from html import escape
 from pathlib import Path
 
 from litestar import Response, get
+from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
+from app.problems import PROBLEM_JSON, AnyRequest, on_easel_error
 from app.routes.access import OPEN
+from canvas.errors import EaselError
 
 DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
 _ADDRESSES = ["/", "/w/{workflow_id:str}", "/renders", "/artworks", "/signed-out"]
@@ -23,6 +27,19 @@ async def page() -> File | Response[str]:
         return Response(_MISSING, status_code=503, media_type="text/plain")
     # Its assets carry their content in their names; the page itself is asked for anew each time.
     return File(index, media_type="text/html", content_disposition_type="inline", headers={"Cache-Control": "no-cache"})
+
+
+def on_refused_link(request: AnyRequest, error: EaselError) -> Response[str] | Response[dict[str, object]]:
+    """A link that does not lead where it should: a person gets the page, which says why, and a program the problem."""
+    answer = on_easel_error(request, error)
+    answer.headers |= {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Vary": "Accept"}
+    index = DIST / "index.html"
+    wanted = request.accept.best_match([PROBLEM_JSON, MediaType.JSON, MediaType.HTML])
+    if wanted != MediaType.HTML or not index.is_file():
+        return answer
+    reason = f'<meta name="easel-refusal" content="{escape(error.code)}" data-detail="{escape(error.detail)}" />'
+    html = index.read_text().replace("</head>", f"  {reason}\n  </head>", 1)
+    return Response(html, status_code=error.status, media_type=MediaType.HTML, headers=answer.headers)
 
 
 def page_routes() -> list[HTTPRouteHandler | Router]:

@@ -15,7 +15,8 @@ from app.auth.tokens import NewToken, create_workflow_token
 from app.compose import Services
 from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
 from app.routes.accounts import session_cookie
-from canvas.errors import NotSignedIn
+from app.routes.page import on_refused_link
+from canvas.errors import EaselError, NotSignedIn
 from canvas.relay.port import AccessHint
 from canvas.store.postgres import reaching_the_database
 from canvas.store.shares import Share, SharedRole
@@ -113,7 +114,13 @@ class SharingController(Controller):
 class ShareLinksController(Controller):
     tags = ("sharing",)
 
-    @get("/s/{token:str}", opt=OPEN, operation_id="openShare", include_in_schema=False)
+    @get(
+        "/s/{token:str}",
+        opt=OPEN,
+        operation_id="openShare",
+        include_in_schema=False,
+        exception_handlers={EaselError: on_refused_link},
+    )
     async def open(self, services: TheServices, request: OpenRequest, token: FromPath[str]) -> Redirect:
         """Follow a link: somebody who is not signed in becomes a guest, and both go to the canvas."""
         await services.rates.count_link(request.client.host if request.client else None)

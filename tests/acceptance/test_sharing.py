@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_first_light import create, image_node
+from tests.acceptance.test_gallery import in_database
 
 pytestmark = pytest.mark.browser
 
@@ -137,3 +139,66 @@ def test_invited_person_has_an_account_is_removed_and_let_in_again(
     expect(mara.get_by_test_id("generate")).to_be_visible()
     mara.context.close()
     owner.context.close()
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("kind", ["share", "login"])
+def test_person_at_an_ended_link_reads_what_happened_and_keeps_no_secret(
+    easel: RunningEasel,
+    browser: Browser,
+    complaints: list[str],
+    workflow: dict[str, Any],
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    if kind == "share":
+        with easel.client() as client:
+            shares = f"/api/workflows/{workflow['id']}/shares"
+            made = client.post(shares, json={"role": "viewer"}).json()
+            client.delete(f"{shares}/{made['id']}")
+        link, status, code, title = made["url"], 404, "LINK_OVER", "This link has ended"
+    else:
+        link, status, code, title = easel.run("login-link"), 401, "LINK_USED", "This login link has been used"
+        httpx.get(link)
+    program, person = httpx.get(link), httpx.get(link, headers=BROWSER)
+    assert (program.status_code, program.json()["code"]) == (status, code)
+    assert (person.status_code, person.headers["cache-control"]) == (status, "no-store")
+    secret = re.split(r"[/=]", link)[-1]
+    assert secret not in person.text
+
+    page = open_page(browser, complaints, link, color_scheme="dark" if kind == "login" else "light")
+
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.screenshot(path=tmp_path / f"ended-{kind}.png")
+    assert page.url == f"{easel.url}/"
+    page.get_by_role("link", name="Go to Easel").click()
+    expect(page.get_by_role("heading", name="Open your login link")).to_be_visible()
+    page.go_back()
+    assert secret not in page.url
+    assert all(str(status) in one or "401" in one for one in complaints), complaints
+    complaints.clear()
+    page.context.close()
+
+
+def test_person_whose_session_ends_is_told_how_to_go_on(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
+) -> None:
+    with easel.client() as client:
+        invitation = {"role": "editor", "name": "Nina"}
+        invited = client.post(f"/api/workflows/{workflow['id']}/invites", json=invitation).json()
+    page = open_page(browser, complaints, invited["url"])
+    expect(page.get_by_test_id("workflow-item")).to_be_visible()
+    in_database(easel, "UPDATE sessions SET expires_at = now() + '4s' WHERE account_id = $1", invited["accountId"])
+
+    page.goto(f"{easel.url}/w/{workflow['id']}")
+
+    expect(page.get_by_test_id("connection")).to_have_text(re.compile("Live"))
+    expect(page.get_by_role("heading", name="You have been signed out")).to_be_visible(timeout=10_000)
+    page.screenshot(path=tmp_path / "signed-out.png")
+    page.get_by_role("link", name="Reload").click()
+    expect(page.get_by_role("heading", name="Open your login link")).to_be_visible()
+    assert all("401" in one for one in complaints), complaints
+    complaints.clear()
+    page.context.close()

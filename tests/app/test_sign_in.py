@@ -19,6 +19,7 @@ def test_login_link_signs_in_once(person: Person, nobody: httpx.Client) -> None:
 
     assert (first.status_code, first.headers["location"]) == (303, "/")
     assert (second.status_code, second.json()["code"]) == (401, "LINK_USED")
+    assert second.headers["cache-control"] == "no-store"
     assert nobody.get("/api/me").json()["id"] == person.id
 
 

@@ -7,11 +7,13 @@ import "./workflows/workflows.css";
 import "./editor/editor.css";
 import "./nodes/nodes.css";
 import { App } from "./App";
+import { EndedLink, readRefusal } from "./EndedLink";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root to draw into.");
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
+const refusal = readRefusal();
+if (refusal !== null) {
+  window.history.replaceState(null, "", "/"); // a link's secret is not for the address bar, nor for the history
+  document.title = "Easel";
+}
+createRoot(root).render(<StrictMode>{refusal === null ? <App /> : <EndedLink {...refusal} />}</StrictMode>);

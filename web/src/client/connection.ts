@@ -1,4 +1,5 @@
 /** A socket that comes back: opens, watches, closes and reopens it. What is said over it is the room's business. */
+import { EaselError } from "./http";
 import type { ClientMessage, ServerMessage } from "./types";
 
 /** The part of WebSocket that a connection needs, so that tests can bring their own. */
@@ -19,9 +20,19 @@ export interface ConnectionEvents {
   down(action: CloseAction, code: number, reason: string): void;
 }
 
+/** How a socket is let in where no cookie does it. */
+export interface Door {
+  /** The address with a ticket, good for one socket. Rejects: with status 401 when one has to sign in. */
+  address(): Promise<string>;
+  /** What the last address was had with has expired. */
+  renew(): void;
+}
+
 export type CloseAction = "retry" | "sign-in" | "stop";
 
 const OPEN = 1;
+const SIGN_IN = 4100;
+const UNREACHABLE = 1006; // what a browser calls a socket that never opened
 const FIRST_RETRY_MS = 400;
 const LAST_RETRY_MS = 10_000;
 const PING_EVERY_MS = 10_000;
@@ -47,11 +58,17 @@ export class Connection {
   private pingTimer: ReturnType<typeof setInterval> | null = null;
   private unanswered = 0;
   private isOver = false;
+  /** Counts the ways to the door, so that a late ticket opens nothing. */
+  private way = 0;
+  private isOnTheWay = false;
+  private hasRenewed = false;
 
   constructor(
-    private readonly open: () => SocketLike,
+    private readonly url: string,
+    private readonly open: (url: string) => SocketLike,
     private readonly events: ConnectionEvents,
     private readonly random: () => number = Math.random,
+    private readonly door: Door | null = null,
   ) {}
 
   start(): void {
@@ -60,9 +77,28 @@ export class Connection {
   }
 
   private connect(): void {
-    if (this.isOver || this.socket !== null) return;
+    if (this.isOver || this.socket !== null || this.isOnTheWay) return;
     this.cancelRetry();
-    const socket = this.open();
+    if (this.door === null) return this.enter(this.url);
+    const way = ++this.way;
+    this.isOnTheWay = true;
+    this.door.address().then(
+      (url) => {
+        if (way !== this.way) return;
+        this.isOnTheWay = false;
+        this.enter(url);
+      },
+      (reason: unknown) => {
+        if (way !== this.way) return;
+        const isSignedOut = reason instanceof EaselError && reason.status === 401;
+        this.hasRenewed ||= isSignedOut; // another token was asked for already
+        this.onDown(isSignedOut ? SIGN_IN : UNREACHABLE, reason instanceof Error ? reason.message : "");
+      },
+    );
+  }
+
+  private enter(url: string): void {
+    const socket = this.open(url);
     this.socket = socket;
     socket.onopen = () => this.onOpen();
     socket.onmessage = (event) => {
@@ -83,6 +119,7 @@ export class Connection {
   /** The server said welcome: the next break starts again with a short wait. */
   settled(): void {
     this.attempt = 0;
+    this.hasRenewed = false;
   }
 
   /** Try at once instead of waiting, say when the network is back. */
@@ -118,7 +155,7 @@ export class Connection {
 
   private onDown(code: number, reason: string): void {
     this.release();
-    const action = closeAction(code);
+    const action = this.mayRenew(code) ? "retry" : closeAction(code);
     if (action === "retry") {
       this.retryTimer = setTimeout(() => this.connect(), retryDelay(this.attempt++, this.random));
     } else {
@@ -127,12 +164,22 @@ export class Connection {
     this.events.down(action, code, reason);
   }
 
+  /** An expired token is replaced, once: a fresh one that is refused as well says that one has to sign in. */
+  private mayRenew(code: number): boolean {
+    if (this.door === null || this.hasRenewed || closeAction(code) !== "sign-in") return false;
+    this.door.renew();
+    this.hasRenewed = true;
+    return true;
+  }
+
   /** Lets go of the socket, so that its late events cannot touch its successor. */
   private release(): void {
     if (this.pingTimer !== null) clearInterval(this.pingTimer);
     this.pingTimer = null;
     const socket = this.socket;
     this.socket = null;
+    this.way++;
+    this.isOnTheWay = false;
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(REPLACED);

@@ -1,4 +1,6 @@
 /** Typed calls of Easel's REST API. Every failure is an EaselError whose message is a sentence for the person. */
+import type { Door } from "./connection";
+import { Tokens, type GetToken } from "./tokens";
 import type { EdgeRecord, NodeRecord, Role, Viewport } from "./types";
 
 export class EaselError extends Error {
@@ -158,8 +160,9 @@ export interface Provider {
 
 export interface HttpOptions {
   /** Empty for the page's own origin, which signs in with its cookie. */
-  baseUrl?: string;
-  token?: string;
+  baseUrl?: string | undefined;
+  /** For an Easel of another origin; asked again when a token is refused. */
+  getToken?: GetToken | undefined;
   fetch?: typeof fetch;
 }
 
@@ -175,19 +178,32 @@ async function problem(response: Response): Promise<EaselError> {
   return new EaselError(response.status, body.code ?? "HTTP_ERROR", detail);
 }
 
-function createCall({ baseUrl = "", token, fetch: send = globalThis.fetch.bind(globalThis) }: HttpOptions) {
-  return async function call(method: string, path: string, body?: unknown, key?: string): Promise<unknown> {
-    const headers = new Headers({ Accept: "application/json" });
-    if (body !== undefined) headers.set("Content-Type", "application/json");
-    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
-    if (key !== undefined) headers.set("Idempotency-Key", key);
-    const init: RequestInit = { method, headers, credentials: "same-origin" };
-    if (body !== undefined) init.body = JSON.stringify(body);
-    const response = await send(baseUrl + path, init).catch((cause: unknown) => {
+const SIGNED_OUT = new EaselError(401, "NOT_SIGNED_IN", "You are not signed in. Sign in, then try again.");
+
+function createCall({ baseUrl = "", fetch: send = globalThis.fetch.bind(globalThis) }: HttpOptions, tokens: Tokens | null) {
+  async function ask(path: string, init: RequestInit, headers: Headers): Promise<Response> {
+    if (tokens !== null) {
+      const token = await tokens.get();
+      if (token === null) throw SIGNED_OUT;
+      headers.set("Authorization", `Bearer ${token}`);
+    }
+    return send(baseUrl + path, { ...init, headers }).catch((cause: unknown) => {
       const unreachable = new EaselError(0, "UNREACHABLE", "Easel cannot be reached. Check that it is running, then try again.");
       unreachable.cause = cause;
       throw unreachable;
     });
+  }
+  return async function call(method: string, path: string, body?: unknown, key?: string): Promise<unknown> {
+    const headers = new Headers({ Accept: "application/json" });
+    if (body !== undefined) headers.set("Content-Type", "application/json");
+    if (key !== undefined) headers.set("Idempotency-Key", key);
+    const init: RequestInit = { method, credentials: "same-origin" };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    let response = await ask(path, init, headers);
+    if (response.status === 401 && tokens !== null) {
+      tokens.renew();
+      response = await ask(path, init, headers); // nobody has acted on what was refused
+    }
     if (!response.ok) throw await problem(response);
     const text = await response.text();
     return text === "" ? undefined : (JSON.parse(text) as unknown);
@@ -201,12 +217,17 @@ function queryOf(values: Record<string, string | number | boolean | undefined>):
 }
 
 export function createHttp(options: HttpOptions = {}) {
-  const call = createCall(options);
+  const tokens = options.getToken === undefined ? null : new Tokens(options.getToken);
+  const call = createCall(options, tokens);
   const workflow = (id: string): string => `/api/workflows/${encodeURIComponent(id)}`;
   const run = (jobId: string): string => `/api/runs/${encodeURIComponent(jobId)}`;
   return {
     me: () => call("GET", "/api/me") as Promise<Me>,
     updateMe: (change: Partial<Pick<Me, "name" | "color">>) => call("PATCH", "/api/me", change) as Promise<Me>,
+    /** A one-use secret that lets one socket in: a browser's can carry no header. */
+    createTicket: () => call("POST", "/api/tickets") as Promise<{ ticket: string; expiresAt: string }>,
+    /** What one signed in with has expired: the next call asks for another. */
+    renewToken: () => tokens?.renew(),
     logout: () => call("POST", "/api/logout"),
 
     listWorkflows: (cursor?: string) =>
@@ -262,4 +283,12 @@ export function roomUrl(workflowId: string, baseUrl: string): string {
   const url = new URL(`/ws/workflows/${encodeURIComponent(workflowId)}`, baseUrl);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
+}
+
+/** Lets a room's sockets in with one ticket each. */
+export function ticketDoor(url: string, http: Pick<Http, "createTicket" | "renewToken">): Door {
+  return {
+    address: async () => `${url}?ticket=${encodeURIComponent((await http.createTicket()).ticket)}`,
+    renew: http.renewToken,
+  };
 }

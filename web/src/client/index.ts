@@ -1,8 +1,9 @@
-export { closeAction, type SocketLike } from "./connection";
+export { closeAction, type Door, type SocketLike } from "./connection";
 export {
   createHttp,
   EaselError,
   roomUrl,
+  ticketDoor,
   type Artwork,
   type ArtworkChange,
   type GivenRole,
@@ -29,4 +30,5 @@ export { MemoryShelf, type Outbox, type OutboxChange, type SavedPush } from "./o
 export { isBag, isSame, toPointer } from "./pointer";
 export type { Peers } from "./presence";
 export { Room, type ConnectionState, type RoomOptions, type RoomState } from "./room";
+export type { GetToken } from "./tokens";
 export type * from "./types";

@@ -2,7 +2,7 @@
  * A live workflow: joins the replica (the document), the connection (the socket) and presence (the others), and
  * offers one immutable state to whoever draws it.
  */
-import { Connection, type CloseAction, type SocketLike } from "./connection";
+import { Connection, type CloseAction, type Door, type SocketLike } from "./connection";
 import { newId } from "./id";
 import { Keeper, type Outbox, type SavedPush } from "./outbox";
 import { endDrags, mergePeers, PresenceSender, type Peers } from "./presence";
@@ -50,6 +50,8 @@ export interface RoomOptions {
   random?: () => number;
   /** Keeps unanswered pushes over a reload; without it they live as long as the page. */
   outbox?: Outbox | undefined;
+  /** For an Easel of another origin, where the page's cookie lets nobody in. */
+  door?: Door | undefined;
   /** A push was refused and rolled back. */
   onReject?: (error: PushError) => void;
   /** The server's word on something that is no document change (notice, error). */
@@ -92,13 +94,15 @@ export class Room {
     });
     const open = options.open ?? ((url: string) => new WebSocket(url) as SocketLike);
     this.connection = new Connection(
-      () => open(options.url),
+      options.url,
+      open,
       {
         opened: () => this.hello(),
         message: (message) => this.receive(message),
         down: (action, code) => this.onDown(action, code),
       },
       options.random,
+      options.door,
     );
     this.state = {
       document: this.replica.view,

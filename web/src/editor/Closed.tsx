@@ -3,16 +3,18 @@ import { Notice } from "../ui/Notice";
 import { closingOf } from "./closing";
 
 export function Closed({ code }: { code: number | null }) {
-  const { title, text } = closingOf(code) ?? { title: "The canvas was closed", text: "Reload the page to open it again." };
+  const { title, text, needsSignIn } = closingOf(code) ?? { title: "The canvas was closed", text: "Reload the page to open it again." };
   return (
     <Notice
       title={title}
       actions={
         <>
-          <a className="button button--primary" href="/" onClick={followLink}>
-            All canvases
-          </a>
-          <a className="button button--plain" href={window.location.pathname}>
+          {!needsSignIn && (
+            <a className="button button--primary" href="/" onClick={followLink}>
+              All canvases
+            </a>
+          )}
+          <a className={`button button--${needsSignIn ? "primary" : "plain"}`} href={window.location.pathname}>
             Reload
           </a>
         </>

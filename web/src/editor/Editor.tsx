@@ -3,7 +3,6 @@ import { useCallback, useEffect, useState } from "react";
 import { EaselError, type PushError } from "../client";
 import { CanvasContext, useEasel, type Easel } from "../react";
 import { http, useMe } from "../session";
-import { SignIn } from "../SignIn";
 import { Loading } from "../ui/Loading";
 import { say } from "../ui/toasts";
 import { Closed } from "./Closed";
@@ -12,6 +11,7 @@ import { Stage } from "./Stage";
 import { TopBar } from "./TopBar";
 import { WorkflowIdContext } from "./workflowId";
 
+const SIGNED_OUT = 4100;
 const FORBIDDEN = 4503; // before the first snapshot it says no more than "not here": nobody loses what they never had
 const DELETED = 4504;
 const HIDDEN = new Set([403, 404]);
@@ -32,7 +32,7 @@ export function Editor({ workflowId }: { workflowId: string }) {
     document.title = name ? `${name} · Easel` : "Easel";
   }, [name]);
 
-  if (connection === "signed-out" || refusal?.status === 401) return <SignIn />;
+  if (connection === "signed-out" || refusal?.status === 401) return <Closed code={SIGNED_OUT} />;
   if (refusal !== null && HIDDEN.has(refusal.status)) return <Closed code={DELETED} />;
   if (connection === "stopped" && !staysInView(easel)) return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
   return (

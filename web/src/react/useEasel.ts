@@ -1,12 +1,17 @@
 import type { Connection, Edge, Node, OnEdgesChange, OnNodesChange } from "@xyflow/react";
 import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
-import { openOutbox, Room, roomUrl, type PushError, type RoomState } from "../client";
+import { createHttp, openOutbox, Room, roomUrl, ticketDoor, type GetToken, type PushError, type RoomState } from "../client";
 import { Canvas } from "./canvas";
 
 export interface EaselOptions {
   /** Where Easel lives; the page's own origin unless said otherwise. */
   baseUrl?: string;
+  /**
+   * A token for an Easel of another origin, from your own backend (`POST …/tokens`); asked again when it has expired.
+   * Another function is another person: keep it with `useCallback`, or beside the component.
+   */
+  getToken?: GetToken;
   /** Who is signed in. With it, changes made without a connection survive a reload of the page. */
   accountId?: string;
   onReject?: (error: PushError) => void;
@@ -37,13 +42,14 @@ export interface Easel<NodeType extends Node = Node, EdgeType extends Edge = Edg
  */
 export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = Edge>(
   workflowId: string,
-  { baseUrl, accountId, onReject, onNotice }: EaselOptions = {},
+  { baseUrl, getToken, accountId, onReject, onNotice }: EaselOptions = {},
 ): Easel<NodeType, EdgeType> {
   const canvas = useMemo(() => {
     const url = roomUrl(workflowId, baseUrl ?? window.location.href);
     const outbox = accountId === undefined ? undefined : openOutbox({ workflowId, accountId });
-    return new Canvas(new Room({ url, outbox, onReject, onNotice }));
-  }, [workflowId, baseUrl, accountId, onReject, onNotice]);
+    const door = getToken && ticketDoor(url, createHttp({ baseUrl, getToken }));
+    return new Canvas(new Room({ url, outbox, door, onReject, onNotice }));
+  }, [workflowId, baseUrl, getToken, accountId, onReject, onNotice]);
 
   useEffect(() => {
     const { room } = canvas;
