@@ -42,7 +42,7 @@ class DownloadLimits(msgspec.Struct, frozen=True):
     """After that, a download slower than `min_bytes_per_s` on the whole is given up."""
     min_bytes_per_s: int = 10_000
     at_once: int = 4
-    """They are held in memory."""
+    """That come in, and are held in memory; who has not begun to send holds nobody up."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -85,14 +85,13 @@ class Downloads:
         DOWNLOAD_TOO_LARGE), DownloadFailed (DOWNLOAD_FAILED, OUTPUT_EXPIRED), ImageInvalid.
         """
         exempt = self._private_hosts | ({read_address(own_origin).place} if own_origin else frozenset())
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._limits.deadline_s) as deadline:
-                    return await self._follow(url, hosts, exempt)
-            except TimeoutError as error:
-                if not deadline.expired():
-                    raise
-                raise DownloadFailed(f"The picture did not come within {self._limits.deadline_s:g} s.") from error
+        try:
+            async with asyncio.timeout(self._limits.deadline_s) as deadline:
+                return await self._follow(url, hosts, exempt)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise DownloadFailed(f"The picture did not come within {self._limits.deadline_s:g} s.") from error
 
     async def _follow(self, url: str, hosts: frozenset[str] | None, exempt: frozenset[str]) -> bytes:
         for _ in range(1 + MAX_REDIRECTS):
@@ -100,7 +99,8 @@ class Downloads:
             check_address(address, hosts, exempt)
             async with self._open(address, await self._ips(address, exempt)) as response:
                 if response.status_code not in _REDIRECTS:
-                    return await self._read(response, address)
+                    async with self._places:
+                        return await self._read(response, address)
                 url = _joined(address, response.headers.get("location", ""))
         raise DownloadBlocked(f"The address leads to another one more than {MAX_REDIRECTS} times.")
 

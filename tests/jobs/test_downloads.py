@@ -7,18 +7,12 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from jobs.downloads import DownloadLimits, Downloads, open_transport
+from jobs.downloads import DownloadLimits, Downloads
 from jobs.errors import DownloadBlocked, DownloadFailed, ImageInvalid
 from tests.jobs.hostile_urls import HOSTILE_URLS
 
@@ -55,14 +49,15 @@ class Site:
         self.answers = list(answers)
         self.requests: list[str] = []
         self.port = 0
-        self.inside = self.most_inside = 0
+        self.inside = 0
+        self.moved = asyncio.Event()
         self.hang_up = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.inside += 1
-        self.most_inside = max(self.inside, self.most_inside)
         try:
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            self.moved.set()
             writer.write(self.answers.pop(0))
             await writer.drain()
             if b"stay" in self.requests[-1].encode():
@@ -71,7 +66,13 @@ class Site:
             pass
         finally:
             self.inside -= 1
+            self.moved.set()
             writer.close()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            self.moved.clear()
+            await self.moved.wait()
 
     @property
     def place(self) -> str:
@@ -334,57 +335,30 @@ async def test_a_trickle_is_given_up() -> None:
             await opened(site, clock=lambda: next(seconds)).fetch(site.url("/stay"), hosts=None)
 
 
-async def test_only_so_many_at_once() -> None:
-    async with serve(Site(*[answer(PNG)] * 6)) as site:
-        downloads = opened(site, limits=DownloadLimits(at_once=2))
-        await asyncio.gather(*(downloads.fetch(site.url(), hosts=None) for _ in range(6)))
+async def test_only_so_many_are_held_at_once() -> None:
+    async with serve(Site(answer(PNG)[:-100], answer(PNG))) as site:
+        downloads = opened(site, limits=DownloadLimits(at_once=1))
+        first = asyncio.create_task(downloads.fetch(site.url("/stay"), hosts=None))
+        await site.until(lambda: len(site.requests) == 1)
+        second = asyncio.create_task(downloads.fetch(site.url(), hosts=None))
+        await site.until(lambda: len(site.requests) == 2 and site.inside == 1)  # all of the second has been sent
+        assert not second.done()
 
-    assert site.most_inside <= 2
+        site.hang_up.set()
 
-
-# TLS
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for `name` that signs itself, and a server's context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address("10.9.9.9"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return path, context
-
-
-async def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(tmp_path: Path) -> None:
-    path, context = certificate(tmp_path, "cdn.test")
-    names: list[str | None] = []
-    context.sni_callback = lambda _object, name, _context: names.append(name)
-
-    async with serve(Site(answer(PNG)), context) as site:
-        trusting = open_transport(ssl.create_default_context(cafile=path))
-        assert await opened(site, transport=trusting).fetch(site.url(scheme="https"), hosts=None) == PNG
-        with pytest.raises(DownloadFailed):  # nobody we trust has signed it
-            await opened(site).fetch(site.url(scheme="https"), hosts=None)
-    assert names == ["cdn.test", "cdn.test"]
-
-
-async def test_a_certificate_for_another_name(tmp_path: Path) -> None:
-    path, context = certificate(tmp_path, "evil.test")
-
-    trusting = open_transport(ssl.create_default_context(cafile=path))
-    async with serve(Site(answer(PNG)), context) as site:
         with pytest.raises(DownloadFailed):
-            await opened(site, transport=trusting).fetch(site.url(scheme="https"), hosts=None)
-    assert site.requests == []
+            await first
+        assert await second == PNG
+
+
+async def test_a_host_that_is_silent_holds_nobody_up() -> None:
+    async with serve(Site(b"", answer(PNG))) as site:
+        downloads = opened(site, limits=DownloadLimits(at_once=1))
+        silent = asyncio.create_task(downloads.fetch(site.url("/stay"), hosts=None))
+        await site.until(lambda: len(site.requests) == 1)
+
+        assert await downloads.fetch(site.url(), hosts=None) == PNG
+
+        site.hang_up.set()
+        with pytest.raises(DownloadFailed):
+            await silent
