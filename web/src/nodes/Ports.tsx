@@ -22,13 +22,13 @@ export function Ports({ nodeId }: { nodeId: string }) {
 
   return (
     <>
-      <Handle type="target" position={Position.Left} aria-label="Input" />
+      <Handle role="img" type="target" position={Position.Left} aria-label="Input" />
       {targets.map((id, index) => (
-        <Handle key={id} id={id} type="target" position={Position.Left} style={{ top: spread(index, targets.length) }} aria-label={`Input ${id}`} />
+        <Handle role="img" key={id} id={id} type="target" position={Position.Left} style={{ top: spread(index, targets.length) }} aria-label={`Input ${id}`} />
       ))}
-      <Handle type="source" position={Position.Right} aria-label="Output" />
+      <Handle role="img" type="source" position={Position.Right} aria-label="Output" />
       {sources.map((id, index) => (
-        <Handle key={id} id={id} type="source" position={Position.Right} style={{ top: spread(index, sources.length) }} aria-label={`Output ${id}`} />
+        <Handle role="img" key={id} id={id} type="source" position={Position.Right} style={{ top: spread(index, sources.length) }} aria-label={`Output ${id}`} />
       ))}
     </>
   );
