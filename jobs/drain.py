@@ -38,10 +38,12 @@ class Drain:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if self._begun_at is not None and not task.done():
-                await self._wait_for(task)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            try:
+                if self._begun_at is not None and not task.done():
+                    await self._wait_for(task)
+            finally:  # its person's cancel, or a run that was taken over, may come while it is waited for
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
             raise
 
     async def _wait_for(self, task: asyncio.Future[Any]) -> None:

@@ -42,7 +42,7 @@ def test_from_the_login_link_to_a_picture_that_both_see(
 
     expect(mara.get_by_test_id("prompt")).to_have_value(PROMPT)
     expect(mara.get_by_test_id("progress")).to_be_visible()
-    expect(mara.get_by_test_id("preview")).to_be_visible()
+    expect(mara.get_by_test_id("preview")).to_be_visible(timeout=20_000)
     for page in (ada, mara):
         expect(page.get_by_test_id("picture")).to_be_visible(timeout=20_000)
         page.screenshot(path=tmp_path / f"{'ada' if page is ada else 'mara'}.png")

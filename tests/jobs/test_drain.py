@@ -127,3 +127,14 @@ async def test_cancel_of_its_person_does_not_wait(world: World) -> None:
 
     assert world.provider.was_cancelled
     assert (await world.runs.get(record.job_id)).status == "cancelled"
+
+
+async def test_cancel_reaches_an_order_that_a_stopping_worker_waits_for(world: World) -> None:
+    """JB9, JB15"""
+    _, carrying = await stopped_in_the_middle(world, Drain(60))
+    await asyncio.sleep(0)  # the first cancellation has been heard: from here on it waits
+
+    carrying.cancel()
+    await gone(carrying)
+
+    assert world.provider.was_cancelled
