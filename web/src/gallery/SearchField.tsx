@@ -9,7 +9,7 @@ interface SearchFieldProps {
   onSearch: (text: string) => void;
 }
 
-/** Looks when the typing rests. */
+/** Looks when the typing rests, at Enter, and before anything else on the page is turned to. */
 export function SearchField({ label, value, onSearch }: SearchFieldProps) {
   const [text, setText] = useState(value);
   const [known, setKnown] = useState(value);
@@ -18,6 +18,9 @@ export function SearchField({ label, value, onSearch }: SearchFieldProps) {
     setText(value);
   }
 
+  const look = (): void => {
+    if (text.trim() !== value) onSearch(text.trim());
+  };
   useEffect(() => {
     if (text.trim() === value) return;
     const timer = setTimeout(() => onSearch(text.trim()), REST_MS);
@@ -34,6 +37,8 @@ export function SearchField({ label, value, onSearch }: SearchFieldProps) {
         maxLength={200}
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
+        onKeyDown={(event) => event.key === "Enter" && look()}
+        onBlur={look}
       />
     </label>
   );
