@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
+from canvas.errors import Unavailable
 from canvas.relay.port import Relay
 from jobs.call import (
     Answered,
@@ -42,7 +44,7 @@ from jobs.errors import (
 from jobs.gate.port import Gate
 from jobs.job import Job
 from jobs.keeper import Keeper
-from jobs.patience import Patience
+from jobs.patience import Patience, Sleep, patiently
 from jobs.providers.port import Answer, Order, Ticket
 from jobs.run import Failure
 from jobs.store.calls import CallStore, Sending
@@ -50,6 +52,9 @@ from jobs.webhooks.addresses import Addresses
 
 SIDE_BY_SIDE = 4  # orders of one run that are under way at a time
 HOLD_EVERY_S = 20.0  # a place at the gate lasts a minute
+STORE_PAUSES_S = (0.2, 0.5, 1.0, *[2.0] * 10)  # longer than a lease: that ends it (JB6)
+
+T = TypeVar("T")
 
 At = Callable[[str], Awaitable[None]]
 """Called at each point where a crash would leave something different behind; tests stop a worker there."""
@@ -70,6 +75,7 @@ class Calls:
         patience: Patience,
         at: At = go_on,
         drain: Drain | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.store = store
         self.relay = relay
@@ -79,6 +85,7 @@ class Calls:
         self.patience = patience
         self.at = at
         self.drain = drain or Drain()
+        self.sleep = sleep
 
     async def make(self, job: Job) -> list[Outcome]:
         """What came of each of the run's orders, in their order. One that fails costs the others nothing.
@@ -123,6 +130,8 @@ class Errand:
         self._job = job
         self._part = part
         self._call = None if is_to_be_sent(call, job.run) else call
+        self._was_left = self._call is not None
+        """Whoever had it before may be dead, and its place at the gate with it."""
         self._id = self._call.id if self._call else order_id(job.run, job.run.attempt, part.number)
         self._has_answer = False
         self._is_fresh = False
@@ -140,7 +149,7 @@ class Errand:
         except JobError as error:
             return await self._failed(error)
         finally:
-            if self._id in self._job.under_way:
+            if self._id in self._job.under_way or self._was_left:
                 self._job.under_way.discard(self._id)
                 await self._gate.leave(self._job.provider.credential, self._id)
 
@@ -189,7 +198,7 @@ class Errand:
             reply = await job.provider.submit(self._order(call))
         except RateLimited as error:
             waits = await self._asked_to_wait(error)
-            await self._store.withdraw(job.run, call, waits.message)
+            await self._surely(lambda: self._store.withdraw(job.run, call, waits.message))
             return waits
         except OutcomeUnknown as error:
             found = await self._find(call)
@@ -235,7 +244,7 @@ class Errand:
             return await self._asked_to_wait(error, or_else=unknown)
 
     async def _accepted(self, call: Call, ticket: Ticket) -> Call:
-        call = self._call = await self._store.accepted(self._job.run, call, ticket)
+        call = self._call = await self._surely(lambda: self._store.accepted(self._job.run, call, ticket))
         await self._calls.at("accepted")
         return call
 
@@ -262,15 +271,17 @@ class Errand:
         stored = Answered(request_id=answer.request_id, notes=answer.notes)
         if all(picture.content is None for picture in answer.pictures):
             stored = msgspec.structs.replace(stored, urls=answer.pictures)
-            call = self._call = await self._store.answered(job.run, call, stored, cost_usd)
+            call = self._call = await self._surely(lambda: self._store.answered(job.run, call, stored, cost_usd))
             await self._calls.at("answered")
+        else:
+            await self._surely(lambda: self._store.check_held(job.run))
         made, failures = await self._fetch(answer)
         if call.ticket is not None and not self._is_fresh and _has_expired(failures):
             self._is_fresh = True
             return await self._follow(call)
         if not made:
             raise failures[0]
-        await self._store.kept(job.run, call, stored, made, cost_usd)
+        await self._surely(lambda: self._store.kept(job.run, call, stored, made, cost_usd))
         await self._calls.at("kept")
         return Made(tuple(made), (*answer.notes, *(error.detail for error in failures)))
 
@@ -304,8 +315,12 @@ class Errand:
         if call is None or isinstance(error, PollTimeout):  # the latter stays open: the provider is still to be told
             return Failed(failure, repeats)
         state: CallState = "unknown" if isinstance(error, OutcomeUnknown) else "failed"
-        await self._store.failed(job.run, call, failure, state)
+        await self._surely(lambda: self._store.failed(job.run, call, failure, state))
         return Failed(failure, repeats)
+
+    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
+        """What a provider has said is in this process alone until it is stored, and nobody could ask for it again."""
+        return await patiently(write, lambda error: isinstance(error, Unavailable), STORE_PAUSES_S, self._calls.sleep)
 
     def _charged(self, error: JobError) -> Charged:
         if not self._job.provider.is_paid:

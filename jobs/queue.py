@@ -182,6 +182,8 @@ def _away() -> Unavailable:
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Say what went wrong in a task that nobody else awaits."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.warning("queue.answer_failed", task=task.get_name(), exc_info=error)
+    """Say what went wrong in a task that nobody else awaits. Where Redis goes away, arq's own part of it does."""
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    trace = None if isinstance(error, RedisError | OSError) else error
+    log.warning("queue.answer_failed", task=task.get_name(), reason=type(error).__name__, exc_info=trace)

@@ -52,6 +52,12 @@ class CallStore:
         async with reaching_the_database():
             return {row["number"]: call_of(row) for row in await self._database.fetch(_OF_RUN, run.id)}
 
+    async def check_held(self, run: Run) -> None:
+        """Before bytes are stored that no row names yet. Raises LeaseLost."""
+        async with reaching_the_database():
+            if await self._database.fetchval(_STILL_HELD, run.id, run.fence) is None:
+                raise LeaseLost
+
     # Each of these raises LeaseLost, and answers the call as it is now.
 
     async def send(self, run: Run, sending: Sending) -> Call:
@@ -79,11 +85,12 @@ class CallStore:
             return call_of(row)
 
     async def withdraw(self, run: Run, call: Call, reason: str) -> None:
-        """The order was not let in: as if it had never been sent."""
+        """The order was not let in: as if it had never been sent. Once more changes nothing."""
         async with turn(self._database, self._relay, run.workflow_id) as this:
             await _held(this, run)
             row = await this.connection.fetchrow("DELETE FROM provider_calls WHERE id = $1 RETURNING *", call.id)
-            await self._tell(this, run, row, reason, state="withdrawn")
+            if row is not None:
+                await self._tell(this, run, row, reason, state="withdrawn")
 
     async def accepted(self, run: Run, call: Call, ticket: Ticket) -> Call:
         async with turn(self._database, self._relay, run.workflow_id) as this:
@@ -172,6 +179,7 @@ def call_of(row: asyncpg.Record | None) -> Call:
 # Queries
 
 CALL = "*, extract(epoch FROM clock_timestamp() - sent_at)::float8 AS age_s"
+_STILL_HELD = "SELECT true FROM runs WHERE id = $1 AND fence = $2 AND status = 'running'"
 _OF_RUN = f"SELECT DISTINCT ON (number) {CALL} FROM provider_calls WHERE run_id = $1 ORDER BY number, attempt DESC"
 _SEND = f"""
     INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, estimate_usd,

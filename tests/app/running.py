@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -68,6 +69,9 @@ class Process:
     @property
     def text(self) -> str:
         return "".join(self.log)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """With SIGKILL: it has no time for anything."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from jobs.errors import OutcomeUnknown
-from jobs.providers.port import Picture, PromptSpec, Report
-from tests.jobs.world import Killed, ScriptedProvider, World
+from canvas.errors import Unavailable
+from jobs.errors import ContentPolicy, JobError, OutcomeUnknown, RateLimited
+from jobs.providers.port import Limits, Picture, PromptSpec, Report
+from tests.jobs.world import Killed, Script, ScriptedProvider, World
 
 pytestmark = pytest.mark.anyio
 
@@ -102,3 +104,70 @@ async def test_pictures_that_were_kept_survive_the_other_orders_of_their_run(wor
     assert [order.prompt.seed for order in world.provider.orders] == [7, 8, 8]
     assert (await world.runs.get(record.job_id)).status == "completed"
     assert await world.count("renders") == 2
+
+
+@pytest.mark.parametrize("step", ["accepted", "answered", "kept", "failed", "withdraw"])
+async def test_what_a_provider_has_said_is_stored_when_the_database_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """JB17, JB25: it is in the worker's memory alone, and many providers could not be asked for it again"""
+    paid_job(world.provider)
+    refusal = {"failed": ContentPolicy("Not this."), "withdraw": RateLimited("Slow down.", retry_after_s=0.1)}.get(step)
+    if refusal is not None:
+        world.provider.has_tickets = False
+        world.provider.script = refusing(refusal)
+    write, left = getattr(world.call_store, step), [Unavailable("It restarts.")] * 3
+
+    async def away(*values: Any, **more: Any) -> Any:
+        if left:
+            raise left.pop()
+        return await write(*values, **more)
+
+    monkeypatch.setattr(world.call_store, step, away)
+    record = await world.start()
+
+    await world.runner().carry(record.job_id)
+
+    done = await world.runs.get(record.job_id)
+    expected = {"failed": ("failed", ["failed"]), "withdraw": ("pending", [])}.get(step, ("completed", ["kept"]))
+    assert (done.status, await world.call_states()) == expected
+    assert (left, len(world.slept) >= 3) == ([], True)
+
+
+def refusing(error: JobError) -> Script:
+    async def refuse(prompt: PromptSpec, report: Report) -> list[Picture]:
+        raise error
+
+    return refuse
+
+
+@pytest.mark.parametrize("point", ["intended", "answered", "kept"])
+async def test_who_carries_a_run_on_gives_back_the_place_of_the_dead(world: World, point: str) -> None:
+    """JB28: else a provider with one place would do nothing for a minute"""
+    paid_job(world.provider)
+    record = await world.start()
+    with pytest.raises(Killed):
+        await world.runner("w1", killed_at=point).carry(record.job_id)
+    [order_id] = [row["id"] for row in await world.database.fetch("SELECT id FROM provider_calls")]
+    await world.gate.hold("key", order_id)  # as kill -9 leaves it
+    await world.let_lease_run_out(record.job_id)
+
+    await world.runner("w2").carry(record.job_id)
+
+    assert await world.gate.enter("key", Limits(concurrency=1), "another") == 0
+
+
+async def test_a_worker_whose_run_has_gone_on_elsewhere_stores_no_picture(world: World) -> None:
+    """JB5, JB16: nobody would name it"""
+    paid_at_once(world.provider)
+    record = await world.start()
+
+    async def lose(prompt: PromptSpec, report: Report) -> list[Picture]:
+        await world.database.execute("UPDATE runs SET fence = fence + 1 WHERE id = $1", record.job_id)
+        return [Picture(b"a picture")]
+
+    world.provider.script = lose
+
+    await world.runner().carry(record.job_id)
+
+    assert world.files() == []

@@ -239,7 +239,9 @@ class World:
             self.claims,
             self.relay,
             registry=self.registry,
-            calls=Calls(self.call_store, self.relay, self.gate, self.keeper, addresses, patience, at, drain),
+            calls=Calls(
+                self.call_store, self.relay, self.gate, self.keeper, addresses, patience, at, drain, self._sleep
+            ),
             keeper=self.keeper,
             sources=self.sources,
             previews=self.previews,

@@ -20,6 +20,7 @@ class Replicate:
         self.server = Server(self.respond)
         self.queue = Queue(self.server)
         self.files: list[bytes] = []
+        self.delivery = "https://replicate.delivery"
         self._key = key
 
     @property
@@ -72,7 +73,7 @@ class Replicate:
 
     def _prediction(self, job: Job, step: int, status: int = 200) -> Told:
         body = prediction(self.base_url, job, ("starting", "processing", "succeeded")[step])
-        body |= {1: {"logs": f"Using seed: 7\n{BAR}"}, 2: _ended(job)}.get(step, {})
+        body |= {1: {"logs": f"Using seed: 7\n{BAR}"}, 2: _ended(job, self.delivery)}.get(step, {})
         if step == self.queue.STEPS:
             body |= job.ending
         if job.is_cancelled:
@@ -99,11 +100,11 @@ def prediction(base_url: str, job: Job, status: str) -> dict[str, Any]:
     }
 
 
-def _ended(job: Job) -> dict[str, Any]:
+def _ended(job: Job, delivery: str) -> dict[str, Any]:
     n = job.asked.json()["input"].get("num_outputs", 1)
     return {
         "logs": "Using seed: 7\n100%|██████████| 20/20 [00:04<00:00,  4.41it/s]",
-        "output": [f"https://replicate.delivery/{job.id}/out-{number}.png" for number in range(n)],
+        "output": [f"{delivery}/{job.id}/out-{number}.png" for number in range(n)],
         "completed_at": "2026-11-22T12:00:04Z",
         "metrics": {"predict_time": 3.0, "total_time": 3.4},
     }

@@ -177,6 +177,8 @@ class Server:
         self.complaints: list[str] = []
         """What no client should have sent: leaving the block raises them."""
         self.arrived = asyncio.Condition()
+        self.trouble: Callable[[Asked], Fault | None] = lambda _: None
+        """Where no fault is laid down: one by chance, perhaps."""
         self._respond = respond
         self._faults: list[tuple[str, Fault]] = []
         self._turns: set[asyncio.Task[None]] = set()
@@ -242,7 +244,7 @@ class Server:
             await self._tell()
 
     async def _take(self, turn: Turn) -> None:
-        fault = self._next_fault(turn.asked.path)
+        fault = self._next_fault(turn.asked.path) or self.trouble(turn.asked)
         try:
             if fault is not None:
                 await fault(turn)
