@@ -35,7 +35,7 @@ async def keep_ending_shares(shares: Shares, relay: Relay) -> None:
 
     async def end() -> None:
         for workflow_id in await shares.end_expired():
-            await relay.publish(workflow_id, AccessHint())
+            relay.publish(workflow_id, AccessHint())
 
     await _every(SHARES_EVERY_S, end)
 

@@ -77,9 +77,7 @@ class Hub:
         async with opened.lock:
             head = await opened.catch_up()
             session.joined_at = head.at
-            await self._relay.publish(
-                workflow_id, ClientHint(self._process, session.account_id, session.client_id, head.at)
-            )
+            self._relay.publish(workflow_id, ClientHint(self._process, session.account_id, session.client_id, head.at))
             if head.access != access:  # it was changed meanwhile who may do what
                 session.role = await self._role_of(workflow_id, session.account_id)
             resumption = await self._resumption(opened, session, hello)
@@ -165,6 +163,7 @@ class Hub:
                 opened.enqueue(opened.room.push(session_id, message), size)
                 return opened.waiting.space_for(session_id)
             case Ping():
+                opened.tell()  # or the client would miss what the number says is there
                 opened.sockets[session_id].send(protocol.pong_message(message.t, opened.room.seq))
             case Resync() if opened.sockets[session_id].is_slow:  # or whole documents would pile up
                 opened.room.leave(session_id)
@@ -185,6 +184,7 @@ class Hub:
 
     async def _resync(self, opened: OpenRoom, session_id: str) -> None:
         async with opened.lock:
+            opened.tell()
             session = opened.room.sessions.get(session_id)
             if session is None:
                 return
@@ -243,7 +243,7 @@ class Hub:
         room.tick()
         self._rooms[workflow_id] = opened
         opened.at_end.append(lambda: self._put_away(opened))
-        await self._relay.publish(workflow_id, PresenceHint(self._process, asks=True))
+        self._relay.publish(workflow_id, PresenceHint(self._process, asks=True))
         return opened
 
     def _put_away(self, opened: OpenRoom) -> None:
@@ -258,13 +258,14 @@ class Hub:
             case OpsHint() if hint.epoch != opened.room.epoch:
                 opened.heal()
             case OpsHint() if hint.head > opened.room.seq:
-                opened.heal(hint.transactions or ())
+                opened.heal(hint)
             case RunsHint():
                 opened.room.runs.show(hint.runs)
                 self._has_news(opened)
             case PresenceHint() if hint.process != self._process:
                 self._hear_presence(opened, hint)
             case ClientHint() if hint.process != self._process:
+                opened.others[hint.process] = self._now()
                 opened.carry_out(opened.room.replace((hint.account_id, hint.client_id), hint.at))
             case AccessHint():
                 self.tasks.spawn(self._check_roles(opened))
@@ -274,12 +275,13 @@ class Hub:
                 pass
 
     def _hear_presence(self, opened: OpenRoom, hint: PresenceHint) -> None:
-        opened.others.add(hint.process)
+        opened.others[hint.process] = self._now()
         opened.room.presences.hear(
             hint.process, hint.sessions, hint.left, self._now(), whole=hint.is_keyframe and not hint.asks
         )
-        if hint.asks:
-            self.tasks.spawn(self._publish_keyframe(opened))
+        if hint.asks:  # it was not told of what was committed between its reading of the document and now
+            self._relay.publish(opened.room.workflow_id, OpsHint(opened.room.epoch, opened.room.seq))
+            self._publish_keyframe(opened)
         self._has_news(opened)
 
     async def _check_roles(self, opened: OpenRoom, access: int | None = None) -> None:
@@ -305,12 +307,13 @@ class Hub:
         hints: list[tuple[str, PresenceHint]] = []
         with_news, self._with_news = self._with_news, {}
         for opened in with_news:
+            opened.tell()
             effects, mine, left = opened.room.tick(opened.slow())
             opened.carry_out(effects)
             if opened.others and (mine or left):
                 hints.append((opened.room.workflow_id, PresenceHint(self._process, mine, left)))
         for workflow_id, hint in hints:  # when everybody here has been told: Redis may be slow
-            await self._relay.publish(workflow_id, hint)
+            self._relay.publish(workflow_id, hint)
 
     def _has_news(self, opened: OpenRoom) -> None:
         self._with_news[opened] = None
@@ -332,7 +335,7 @@ class Hub:
                 opened.heal()
             if head is not None and head.access != opened.access:
                 await self._check_roles(opened, head.access)
-            opened.room.presences.expire(self._now())
+            opened.expire(self._now())
             if opened.room.is_dirty or opened.room.owes_frames:
                 self._has_news(opened)
 
@@ -340,13 +343,13 @@ class Hub:
         """Tell others who is here, put empty rooms away."""
         for opened in tuple(self._rooms.values()):
             if opened.sockets:
-                await self._publish_keyframe(opened)
+                self._publish_keyframe(opened)
             elif opened.is_idle and self._now() - opened.used_at > IDLE_S:
                 opened.end(protocol.GOING_AWAY, "")
 
-    async def _publish_keyframe(self, opened: OpenRoom) -> None:
+    def _publish_keyframe(self, opened: OpenRoom) -> None:
         hint = PresenceHint(self._process, opened.room.presences.local(), is_keyframe=True)
-        await self._relay.publish(opened.room.workflow_id, hint)
+        self._relay.publish(opened.room.workflow_id, hint)
 
     def say_goodbye(self) -> None:
         """The server is going away: every socket may come back elsewhere."""

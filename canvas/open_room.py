@@ -15,8 +15,9 @@ import structlog
 
 from canvas import protocol
 from canvas.errors import EaselError, Invalid, NotFound, Unavailable
+from canvas.presence import REMOTE_EXPIRY_S
 from canvas.protocol import Result, Transaction
-from canvas.push import Batch, Ledger, Past, Push
+from canvas.push import Batch, Decision, Ledger, Past, Push
 from canvas.relay.port import OpsHint, Relay
 from canvas.room import Answer, Close, Effect, Room, Send
 from canvas.store.port import CanvasStore, Head, Lock
@@ -68,8 +69,8 @@ class OpenRoom:
         self.room = room
         self.lock = asyncio.Lock()
         self.sockets: dict[str, Socket] = {}
-        self.others: set[str] = set()
-        """Other processes that have this room open."""
+        self.others: dict[str, float] = {}
+        """Other processes that have this room open, and when each was last heard: they are told of commits."""
         self.at_end: list[Callable[[], None]] = []
         self.access = 0
         """How often it had been changed who may do what, when this room last asked for everybody's role."""
@@ -85,6 +86,8 @@ class OpenRoom:
         self._writes_alone = True
         """So it was at the last commit: nobody else had written to the log since the one before."""
         self._answers: dict[Push, asyncio.Future[Result]] = {}
+        self._untold: Batch | None = None
+        """It is stored, and nobody has heard of it yet."""
         self._committer: asyncio.Task[None] | None = None
         self._healer: asyncio.Task[None] | None = None
 
@@ -94,7 +97,20 @@ class OpenRoom:
 
     # Effects
 
+    def tell(self) -> None:
+        """What is stored, to those who have not heard of it: before anything else is said or anybody comes in."""
+        batch, self._untold = self._untold, None
+        if batch is None:
+            return
+        self._carry_out(self.room.told(batch))
+        if batch.transactions and self.others:
+            self._relay.publish(self.room.workflow_id, OpsHint.of(self.room.epoch, batch.seq, batch.encoded))
+
     def carry_out(self, effects: Iterable[Effect]) -> None:
+        self.tell()
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send():
@@ -126,6 +142,12 @@ class OpenRoom:
             self.room.leave(session_id)
             socket.close(code, reason)
 
+    def expire(self, now: float) -> None:
+        """Whoever has been silent for long is not there any more."""
+        self.room.presences.expire(now)
+        for process in [process for process, heard_at in self.others.items() if now - heard_at > REMOTE_EXPIRY_S]:
+            del self.others[process]
+
     def end_expired(self, now: float) -> None:
         """Close the sockets of those whose sign-in has run out."""
         sessions = self.room.sessions.values()
@@ -136,6 +158,7 @@ class OpenRoom:
         """Close the room here, with everybody in it."""
         if self.is_gone:
             return
+        self.tell()
         self.is_gone = True
         for stop in self.at_end:
             stop()
@@ -149,6 +172,7 @@ class OpenRoom:
 
         Raises NotFound, Unavailable.
         """
+        self.tell()
         room = self.room
         tail = await self._store.tail(room.workflow_id, room.seq)
         if tail is None:
@@ -175,7 +199,8 @@ class OpenRoom:
             self.end(protocol.RESYNC, "The workflow was restored from a backup.")
             raise Unavailable("The workflow was restored from a backup just now. Try again.")
 
-    def _advance(self, transactions: list[Transaction], decisions: Iterable[tuple[Push, Result]] = ()) -> None:
+    def _advance(self, transactions: list[Transaction], decisions: Iterable[Decision] = ()) -> None:
+        self.tell()
         try:
             effects = self.room.advance(transactions, decisions)
         except Invalid as error:
@@ -185,11 +210,11 @@ class OpenRoom:
             raise Unavailable("The workflow is being loaded again. Try again.") from error
         self.carry_out(effects)
 
-    def heal(self, brought: tuple[Transaction, ...] = ()) -> None:
+    def heal(self, hint: OpsHint | None = None) -> None:
         """The log has grown: with what a hint brought, if it is what comes next, else from the store."""
-        if brought and brought[0].seq == self.room.seq + 1 and not self.lock.locked() and not self._unsure:
+        if hint is not None and hint.first == self.room.seq + 1 and not self.lock.locked() and not self._unsure:
             try:
-                self._advance(list(brought))
+                self._advance(protocol.decode_transactions(hint.transactions))
             except Unavailable:
                 return  # the room has ended
         elif self._healer is None or self._healer.done():
@@ -262,11 +287,16 @@ class OpenRoom:
 
     async def _commit(self, pushes: list[Push]) -> None:
         if not pushes:
+            self.tell()
             return
-        batch = await self._write(pushes)
-        self.carry_out(self.room.committed(batch))
-        if batch.transactions:
-            await self._relay.publish(self.room.workflow_id, OpsHint.of(self.room.epoch, batch.transactions))
+        try:
+            batch = await self._write(pushes)
+        finally:
+            self.tell()
+        self.room.committed(batch)
+        self._untold = batch
+        if not self.waiting:
+            self.tell()
 
     async def _write(self, pushes: list[Push]) -> Batch:
         """Takes from `pushes` those that turn out to be committed already."""
@@ -287,6 +317,7 @@ class OpenRoom:
             return None
         try:
             batch = await self._prepare(pushes, ledger, Past(), _NOT_YET)
+            asyncio.get_running_loop().call_soon(self.tell)  # when the statement has left: PostgreSQL works meanwhile
             self._writes_alone = not batch.is_empty and await self._store.append(
                 room.workflow_id, room.epoch, room.seq, batch
             )
@@ -299,6 +330,7 @@ class OpenRoom:
         return None
 
     async def _write_under_lock(self, pushes: list[Push]) -> Batch:
+        self.tell()
         room = self.room
         try:
             async with self._store.lock(room.workflow_id) as lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypedDict
@@ -171,6 +172,9 @@ class Transaction(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     undo_of: int | None = None
 
 
+_transactions: msgspec.json.Decoder[list[Transaction]] = msgspec.json.Decoder(list[Transaction])
+
+
 class ResultError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     code: str
     detail: str
@@ -197,21 +201,35 @@ def result_message(result: Result) -> bytes:
     return encode({"type": "result", **msgspec.to_builtins(result)})
 
 
-def ops_message(transactions: list[Transaction]) -> bytes:
-    return encode({"type": "ops", "transactions": transactions})
+def encode_each(transactions: Iterable[Transaction]) -> list[bytes]:
+    """Once for everybody who is told of them, here and at other processes."""
+    return [encode(transaction) for transaction in transactions]
 
 
-def ops_messages(transactions: list[Transaction]) -> list[bytes]:
+def array_of(encoded: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(encoded)
+
+
+def decode_transactions(array: bytes | msgspec.Raw) -> list[Transaction]:
+    """What `array_of` has written. Raises msgspec.DecodeError."""
+    return _transactions.decode(array)
+
+
+def ops_message(encoded: Iterable[bytes]) -> bytes:
+    return b'{"type":"ops","transactions":%b}' % array_of(encoded)
+
+
+def ops_messages(encoded: Iterable[bytes]) -> list[bytes]:
     """The same in messages of about MAX_SNAPSHOT_PART_BYTES, or of one transaction."""
     parts: list[list[bytes]] = []
     size = 0
-    for transaction in map(encode, transactions):
+    for transaction in encoded:
         if not parts or size + len(transaction) > MAX_SNAPSHOT_PART_BYTES:
             parts.append([])
             size = 0
         parts[-1].append(transaction)
         size += len(transaction)
-    return [b'{"type":"ops","transactions":[%b]}' % b",".join(part) for part in parts]
+    return [ops_message(part) for part in parts]
 
 
 def error_message(error: EaselError) -> bytes:

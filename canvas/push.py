@@ -45,6 +45,10 @@ class Push(msgspec.Struct, eq=False):
         return (op.seq for op in self.ops if isinstance(op, Restore))
 
 
+Decision = tuple[Push, Result]
+"""A push and what it is answered."""
+
+
 class Answered(msgspec.Struct, frozen=True):
     """A push of the past: what it was and what it was answered."""
 
@@ -71,10 +75,12 @@ class Batch(msgspec.Struct):
     """Everything one commit writes."""
 
     seq: int
-    decisions: list[tuple[Push, Result]] = []
+    decisions: list[Decision] = []
     transactions: list[Transaction] = []
+    encoded: list[bytes] = []
+    """Its transactions, once `Room.told` has put them into words."""
     removed: dict[int, Removed] = {}
-    numbered: list[tuple[Push, Result]] = []
+    numbered: list[Decision] = []
     """Pushes whose number is used now: not those answered before, not those after a gap."""
     touched: Touched = msgspec.field(default_factory=lambda: Touched({}, {}, None))
 

@@ -38,7 +38,7 @@ from canvas.ops import (
 )
 from canvas.presence import Presences
 from canvas.protocol import Author, Result, ResultError, Transaction
-from canvas.push import Answered, Batch, Ledger, Past, Push, decode_push
+from canvas.push import Answered, Batch, Decision, Ledger, Past, Push, decode_push
 from canvas.run_lane import RunLane
 from canvas.undo import own_part
 
@@ -144,7 +144,7 @@ class Room:
 
         It gets a snapshot otherwise, and when that is shorter than a long log.
         """
-        resumed = protocol.ops_messages(missed) if missed is not None else None
+        resumed = protocol.ops_messages(protocol.encode_each(missed)) if missed is not None else None
         if resumed is not None and len(resumed) > 1 and _size(resumed) > _size(self.snapshot()):
             resumed = None
         session = self.sessions[session_id]
@@ -295,23 +295,27 @@ class Room:
         ledger.last[push.client] = push.author.client_seq
         ledger.answered[(*push.client, push.author.client_seq)] = Answered(push.digest, result)
 
-    def committed(self, batch: Batch) -> list[Effect]:
-        """The batch is stored: tell everyone, each in its own order."""
+    def committed(self, batch: Batch) -> None:
+        """The batch is stored. `told` must follow before anything else is said to anybody."""
         self.graph.settle()
         self.seq = batch.seq
         self.numbers.learn_from(batch)
-        return self._told(batch.transactions, batch.decisions)
+
+    def told(self, batch: Batch) -> list[Effect]:
+        """What everybody hears of a batch that is stored, each in its own order."""
+        batch.encoded = protocol.encode_each(batch.transactions)
+        return self._told(batch.transactions, batch.encoded, batch.decisions)
 
     def abandon(self) -> None:
         """Nothing of the batch was stored: the document is as before."""
         self.graph.roll_back(0)
 
-    def answered(self, pushes: list[Push], ledger: Ledger) -> list[tuple[Push, Result]]:
+    def answered(self, pushes: list[Push], ledger: Ledger) -> list[Decision]:
         """Those that were committed before, as they were answered then: their answer was lost."""
         again = [push for push in pushes if (*(push.client or ()), push.author.client_seq) in ledger.answered]
         return [(push, result) for push in again if (result := self._answer_from(ledger, push)) is not None]
 
-    def advance(self, transactions: list[Transaction], decisions: Iterable[tuple[Push, Result]] = ()) -> list[Effect]:
+    def advance(self, transactions: list[Transaction], decisions: Iterable[Decision] = ()) -> list[Effect]:
         """Somebody else committed these: another process, a job, or we ourselves for `decisions` and did not know.
 
         Raises Invalid when they do not follow from this document: then this replica is wrong.
@@ -323,9 +327,9 @@ class Room:
             replay(self.graph, transaction.seq, transaction.ops)
             self.seq = transaction.seq
         self.graph.settle()
-        return self._told(fresh, list(decisions))
+        return self._told(fresh, protocol.encode_each(fresh), list(decisions))
 
-    def _told(self, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
+    def _told(self, transactions: list[Transaction], encoded: list[bytes], decisions: list[Decision]) -> list[Effect]:
         """Everyone in their own order: authors their results, and no echo."""
         for transaction in transactions:
             self._end_drags(self._session_of(transaction.by), transaction.ops)
@@ -337,9 +341,9 @@ class Room:
         listeners = tuple(sid for sid in self.sessions if sid not in pushers)
         effects: list[Effect] = []
         if transactions and listeners:
-            effects.append(Send(listeners, protocol.ops_message(transactions)))
+            effects.append(Send(listeners, protocol.ops_message(encoded)))
         for session_id in self.sessions.keys() & pushers:
-            effects.extend(_stream_of(session_id, transactions, decisions))
+            effects.extend(_stream_of(session_id, transactions, encoded, decisions))
         effects.extend(Answer(push, result) for push, result in decisions if push.session_id is None)
         return effects
 
@@ -374,25 +378,27 @@ def _size(messages: list[bytes]) -> int:
     return sum(map(len, messages))
 
 
-def _stream_of(session_id: str, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
+def _stream_of(
+    session_id: str, transactions: list[Transaction], encoded: list[bytes], decisions: list[Decision]
+) -> list[Effect]:
     """What an author hears: others' transactions and its own results, in the order of their seq."""
     own = [(push, result) for push, result in decisions if push.session_id == session_id]
     committed = {(result.seq, push.author) for push, result in own}
     results = deque(result for _, result in own)
     effects: list[Effect] = []
-    others: list[Transaction] = []
+    others: list[bytes] = []
 
     def tell_others() -> None:
         if others:
             effects.append(Send((session_id,), protocol.ops_message(others)))
             others.clear()
 
-    for transaction in transactions:
+    for transaction, words in zip(transactions, encoded, strict=True):
         while results and results[0].seq < transaction.seq:
             tell_others()
             effects.append(Send((session_id,), protocol.result_message(results.popleft())))
         if (transaction.seq, transaction.by) not in committed:
-            others.append(transaction)
+            others.append(words)
     tell_others()
     effects.extend(Send((session_id,), protocol.result_message(result)) for result in results)
     return effects

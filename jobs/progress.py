@@ -86,4 +86,4 @@ class Reporter:
             # Numbered by us: a preview may come without a step, and its URL must change with it.
             preview_url=f"/api/runs/{self._run.id}/preview?v={self._preview_number}" if self._preview_number else None,
         )
-        await self._relay.publish(self._run.workflow_id, RunsHint((frame.as_json(),)))
+        self._relay.publish(self._run.workflow_id, RunsHint((frame.as_json(),)))

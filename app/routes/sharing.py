@@ -88,7 +88,7 @@ class SharingController(Controller):
         """Whoever came through this link, and has no other role, is out within a second."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         await services.shares.revoke(workflow_id, share_id)
-        await services.relay.publish(workflow_id, AccessHint())
+        services.relay.publish(workflow_id, AccessHint())
 
     @post("/tokens", operation_id="createWorkflowToken", status_code=201)
     async def token(
@@ -107,7 +107,7 @@ class SharingController(Controller):
             token = await create_workflow_token(connection, workflow_id, account.id, data.expires_in_s)
         # What another app calls its user counts, whatever it was before.
         await services.accounts.change(account.id, name=data.name, color=data.color)
-        await services.relay.publish(workflow_id, AccessHint())
+        services.relay.publish(workflow_id, AccessHint())
         return token
 
 

@@ -149,7 +149,7 @@ class WorkflowsController(Controller):
         membership = await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         if_seq = await _wanted_seq(request, hub, workflow_id, membership.role)
         await services.workflows.move_to_trash(workflow_id, if_seq=if_seq)
-        await services.relay.publish(workflow_id, DeletedHint())
+        services.relay.publish(workflow_id, DeletedHint())
         await services.runs.cancel_live(workflow_id)
 
     @post("/{workflow_id:str}/restore", operation_id="restoreWorkflow", status_code=200)
@@ -225,7 +225,7 @@ class WorkflowsController(Controller):
         """Give an account a role, or another one."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         await services.workflows.set_member(workflow_id, account_id, _given(data.role))
-        await services.relay.publish(workflow_id, AccessHint())
+        services.relay.publish(workflow_id, AccessHint())
 
     @delete("/{workflow_id:str}/members/{account_id:str}", operation_id="removeMember", status_code=204)
     async def remove_member(
@@ -235,7 +235,7 @@ class WorkflowsController(Controller):
         action: Action = "read" if account_id == request.user.account_id else "manage"
         await services.workflows.membership(workflow_id, request.user.account_id, action)
         await services.workflows.remove_member(workflow_id, account_id)
-        await services.relay.publish(workflow_id, AccessHint())
+        services.relay.publish(workflow_id, AccessHint())
 
     @post("/{workflow_id:str}/invites", operation_id="invite", status_code=201)
     async def invite(

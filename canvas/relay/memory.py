@@ -11,7 +11,7 @@ class MemoryRelay:
     def __init__(self) -> None:
         self._listeners: dict[str, list[Listener]] = {}
 
-    async def publish(self, workflow_id: str, hint: Hint) -> None:
+    def publish(self, workflow_id: str, hint: Hint) -> None:
         for listener in tuple(self._listeners.get(workflow_id, ())):
             listener(hint)
 

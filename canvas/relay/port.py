@@ -12,22 +12,29 @@ from typing import Any, Protocol
 
 import msgspec
 
-from canvas.protocol import Transaction, encode
+from canvas.protocol import array_of
 
 MAX_HINT_BYTES = 32 << 10  # larger transactions are read from the log by whoever needs them
 
 
 class OpsHint(msgspec.Struct, frozen=True, tag="ops"):
-    """Transactions were committed; `head` is the last one's seq. They come along when they are small."""
+    """The log has grown up to `head`. The transactions from `first` on come along when they are small.
+
+    They stay encoded until somebody needs them: whoever has them already, the sender among them, looks at the numbers.
+    """
 
     epoch: str
     head: int
-    transactions: tuple[Transaction, ...] | None = None
+    first: int = 0
+    """0: none come along."""
+    transactions: msgspec.Raw = msgspec.Raw(b"null")
 
     @classmethod
-    def of(cls, epoch: str, transactions: list[Transaction]) -> OpsHint:
-        is_small = len(encode(transactions)) <= MAX_HINT_BYTES
-        return cls(epoch, transactions[-1].seq, tuple(transactions) if is_small else None)
+    def of(cls, epoch: str, head: int, encoded: list[bytes]) -> OpsHint:
+        """`encoded`: the last transactions up to `head`."""
+        if sum(map(len, encoded)) > MAX_HINT_BYTES:
+            return cls(epoch, head)
+        return cls(epoch, head, head - len(encoded) + 1, msgspec.Raw(array_of(encoded)))
 
 
 class RunsHint(msgspec.Struct, frozen=True, tag="runs"):
@@ -89,7 +96,7 @@ Listener = Callable[[Hint], None]
 
 
 class Relay(Protocol):
-    async def publish(self, workflow_id: str, hint: Hint) -> None: ...
+    def publish(self, workflow_id: str, hint: Hint) -> None: ...
 
     async def subscribe(self, workflow_id: str, listener: Listener) -> Callable[[], None]:
         """Hear the hints about a workflow from now on; the answer ends it."""

@@ -52,7 +52,7 @@ class RedisRelay:
 
     # Telling
 
-    async def publish(self, workflow_id: str, hint: Hint) -> None:
+    def publish(self, workflow_id: str, hint: Hint) -> None:
         """Returns at once; `send` carries it."""
         payload = _encode(hint)
         self._waiting.append((_CHANNEL + workflow_id, payload))

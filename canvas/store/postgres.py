@@ -13,7 +13,7 @@ import structlog
 from canvas.errors import NotFound, Unavailable
 from canvas.graph import Graph, Record
 from canvas.ops import Op, Removed, Update
-from canvas.protocol import Author, Result, Transaction
+from canvas.protocol import Author, Result, Transaction, encode_each
 from canvas.push import Answered, Batch, Ledger, Past, Push
 from canvas.relay.port import OpsHint
 from canvas.room import Room
@@ -102,7 +102,7 @@ async def set_on_node(
     if not batch.transactions:
         return None
     await PostgresLock(connection, workflow_id, head).write(batch)
-    return OpsHint.of(head.epoch, batch.transactions)
+    return OpsHint.of(head.epoch, batch.seq, encode_each(batch.transactions))
 
 
 # What a room needs

@@ -116,7 +116,7 @@ async def turns(database: Pool, relay: Relay, workflow_ids: Iterable[str]) -> As
             await fill(connection, batch_id)
     for workflow_id, this in these.items():
         for hint in this.hints:
-            await relay.publish(workflow_id, hint)
+            relay.publish(workflow_id, hint)
 
 
 async def _lock(connection: Connection, workflow_id: str) -> Head | None:

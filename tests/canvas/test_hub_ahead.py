@@ -119,5 +119,42 @@ async def test_a_statement_that_arrives_first_is_found(world: World, monkeypatch
     assert ada.seqs() == bob.seqs() == await world.log() == [1, 2]
 
 
+async def test_a_commit_is_told_while_the_next_one_is_written(world: World) -> None:
+    """PU15, PU8: the last one at once"""
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)  # it is on its way alone
+    await ada.push(2, adding("b"))
+
+    world.store.passes.release()
+    await ada.until_seq(1)
+    await bob.until_seq(1)
+    assert await world.log() == [1]
+    world.store.passes.release()
+    await ada.until_seq(2)
+    await bob.until_seq(2)
+
+    assert ada.seqs() == bob.seqs() == [1, 2]
+
+
+async def test_what_is_stored_is_told_before_a_number_says_so(world: World) -> None:
+    """PU15: a pong's seq is what its client has heard of"""
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(1)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await ada.push(2, adding("b"))
+    await ada.until_seq(1)
+
+    await bob.say(type="ping", t=1)
+
+    assert bob.seqs()[-1] == bob.of("pong")[-1]["seq"] == 1
+    world.store.passes.release()
+    await bob.until_seq(2)
+
+
 async def epoch(world: World) -> str:
     return (await world.store.heads([world.id]))[world.id].epoch

@@ -82,7 +82,7 @@ async def test_runs_are_shown_and_late_news_of_an_ended_one_are_not(world: World
         {"jobId": "r2", "status": "completed"},
         {"jobId": "r2", "status": "running", "progress": 99},
     ):
-        await world.relay.publish(world.id, RunsHint((run,)))
+        world.relay.publish(world.id, RunsHint((run,)))
     await hub.tick()
 
     assert ada.of("frame")[-1]["runs"] == [
@@ -104,7 +104,7 @@ async def test_what_a_job_writes_appears(world: World) -> None:
         assert head is not None
         hint = await set_on_node(connection, world.id, head, "a", {"/data/status": "running"}, author_id=world.ada)
     assert hint is not None
-    await world.relay.publish(world.id, hint)
+    world.relay.publish(world.id, hint)
 
     assert ada.heard[-1]["transactions"][0]["by"]["origin"] == "job"
     assert (await hub.read(world.id)).graph.nodes["a"].record["data"] == {"status": "running"}
@@ -114,9 +114,9 @@ async def test_what_a_job_writes_appears(world: World) -> None:
 
 
 class LossyRelay(MemoryRelay):
-    async def publish(self, workflow_id: str, hint: Hint) -> None:
+    def publish(self, workflow_id: str, hint: Hint) -> None:
         if not isinstance(hint, OpsHint):
-            await super().publish(workflow_id, hint)
+            super().publish(workflow_id, hint)
 
 
 async def test_processes_converge_when_hints_are_lost(world: World) -> None:
@@ -135,6 +135,45 @@ async def test_processes_converge_when_hints_are_lost(world: World) -> None:
     assert ada.seqs() == bob.seqs() == list(range(1, 21))
     documents = [(await hub.read(world.id)).graph.nodes_in_order() for hub in hubs]
     assert documents[0] == documents[1] == await world.stored()
+
+
+class ListeningRelay(MemoryRelay):
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[int] = []
+
+    def publish(self, workflow_id: str, hint: Hint) -> None:
+        if isinstance(hint, OpsHint) and hint.first:
+            self.commits.append(hint.head)
+        super().publish(workflow_id, hint)
+
+
+async def test_commits_are_told_to_processes_that_have_the_room_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RM3: to nobody else; one that opens it meanwhile is told where the log stands"""
+    relay = ListeningRelay()
+    hub, other = world.hub(relay), world.hub(relay)
+    ada = await world.client(hub).join()
+    await ada.pushed(1, adding("a"))
+    assert relay.commits == []
+
+    bob = await world.client(other, world.bob).join()
+    await ada.pushed(2, adding("b"))
+    assert relay.commits == [2]
+    await bob.until_seq(2)
+
+    for at in (10.0, 20.0):  # silent for longer than three keyframes
+        later = asyncio.get_running_loop().time() + at
+        monkeypatch.setattr(hub, "_now", lambda later=later: later)
+        await hub.poll()
+    await ada.pushed(3, adding("c"))
+    assert relay.commits == [2]
+    await other.keep()
+    await ada.pushed(4, adding("d"))
+    await bob.until_seq(4)
+
+    assert (relay.commits, bob.seqs()) == ([2, 4], [2, 3, 4])
 
 
 async def test_presence_crosses_processes(world: World) -> None:
@@ -217,6 +256,6 @@ class Told(MemoryRelay):
         super().__init__()
         self.hints: list[Hint] = []
 
-    async def publish(self, workflow_id: str, hint: Hint) -> None:
+    def publish(self, workflow_id: str, hint: Hint) -> None:
         self.hints.append(hint)
-        await super().publish(workflow_id, hint)
+        super().publish(workflow_id, hint)

@@ -151,7 +151,7 @@ async def test_a_room_that_closes_while_somebody_comes_in_turns_them_away(world:
     resumption = world.store.resumption
 
     async def closing(*args: Any, **kwargs: Any) -> Any:
-        await world.relay.publish(world.id, DeletedHint())
+        world.relay.publish(world.id, DeletedHint())
         return await resumption(*args, **kwargs)
 
     world.store.resumption = closing  # type: ignore[method-assign]
@@ -166,7 +166,7 @@ async def test_a_workflow_that_is_deleted_while_it_opens_is_not_found(world: Wor
     """RS6, CL3"""
 
     async def deletes(_: str) -> list[dict[str, Any]]:
-        await world.relay.publish(world.id, DeletedHint())
+        world.relay.publish(world.id, DeletedHint())
         return []
 
     hub = Hub(world.store, world.relay, world.workflows.roles_of, deletes)
@@ -242,7 +242,7 @@ async def test_deleting_closes_everybody(world: World) -> None:
     hub, ada, _ = await two(world)
     await world.workflows.move_to_trash(world.id)
 
-    await world.relay.publish(world.id, DeletedHint())
+    world.relay.publish(world.id, DeletedHint())
 
     assert ada.closed == (4504, "This workflow was deleted.")
     with pytest.raises(NotFound):
@@ -282,7 +282,7 @@ async def test_a_role_that_changes_is_told_and_one_that_is_lost_closes(world: Wo
     await bob.say(type="presence", set={"drag": {"a": {"x": 1, "y": 1}}})
     await world.workflows.set_member(world.id, world.bob, "viewer")
 
-    await world.relay.publish(world.id, AccessHint())
+    world.relay.publish(world.id, AccessHint())
     assert (await bob.until(lambda message: message["type"] == "role"))["role"] == "viewer"
     assert (await bob.pushed(1, adding("a")))["error"]["code"] == "FORBIDDEN"
     await hub.tick()
@@ -305,7 +305,7 @@ async def test_who_comes_in_while_roles_are_checked_stays(world: World) -> None:
 
     hub = Hub(world.store, world.relay, roles_of, world.hub()._live_runs)
     await world.client(hub).join()
-    await world.relay.publish(world.id, AccessHint())
+    world.relay.publish(world.id, AccessHint())
     await asked.wait()
     bob = await world.client(hub, world.bob).join()
     go_on.set()

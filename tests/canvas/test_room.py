@@ -42,6 +42,11 @@ def prepare(room: Room, *pushes: Push, ledger: Ledger | None = None, past: Past 
     return room.prepare(list(pushes), ledger or Ledger({}, {}), past or Past(), AT)
 
 
+def commit(room: Room, batch: Batch) -> list[Effect]:
+    room.committed(batch)
+    return room.told(batch)
+
+
 def stream(effects: list[Effect], session_id: str) -> list[tuple[str, int]]:
     """What a session hears: `ops` or `result`, and the seq."""
     heard: list[tuple[str, int]] = []
@@ -66,7 +71,7 @@ def test_an_author_hears_its_results_between_the_ops_of_others() -> None:
         of("ada", 2, adding("a")),
     ]
 
-    effects = room.committed(prepare(room, *pushes, by_request("script", adding("d"))))
+    effects = commit(room, prepare(room, *pushes, by_request("script", adding("d"))))
 
     assert stream(effects, "ada") == [("ops", 1), ("result", 2), ("ops", 3), ("result", 3), ("ops", 4)]
     assert stream(effects, "bob") == [("result", 1), ("ops", 2), ("result", 3), ("ops", 4)]
@@ -91,7 +96,7 @@ def test_whoever_pushes_what_everybody_hears_every_seq_once_and_in_order(pushes:
             asked.append(of(author, numbers[author], adding(node_id, x)))
 
     batch = prepare(room, *asked)
-    effects = room.committed(batch)
+    effects = commit(room, batch)
 
     assert [transaction.seq for transaction in batch.transactions] == list(range(1, room.seq + 1))
     for session_id in ("ada", "bob", "eve"):
@@ -278,7 +283,7 @@ def test_a_push_without_anybody_waiting_for_it_is_still_committed() -> None:
     batch = prepare(room, of("ada", 1, adding("a")))
     room.leave("ada")
 
-    effects = room.committed(batch)
+    effects = commit(room, batch)
 
     assert stream(effects, "bob") == [("ops", 1)]
     assert stream(effects, "ada") == []

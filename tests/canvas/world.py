@@ -130,6 +130,8 @@ class UnsteadyStore(PostgresStore):
         self.is_away = False
         self.breaks_on: str | None = None
         """Writing a node with this id fails as a bug would."""
+        self.passes: asyncio.Semaphore | None = None
+        """Each lets one append through."""
         self.commits = 0
         self.locks = 0
         self._late: Callable[[], Awaitable[bool]] | None = None
@@ -160,6 +162,8 @@ class UnsteadyStore(PostgresStore):
         if self.is_away:
             raise Unavailable("away", code="DATABASE_FAILED")
         self._break(batch)
+        if self.passes is not None:
+            await self.passes.acquire()
         self._fail("fail_before_commit")
         if self._is_late:
             self._is_late, self._late = False, partial(super().append, workflow_id, epoch, after, batch)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.graph import Graph, Record
 from canvas.ops import MAX_RECORD_BYTES, Add, Op, Remove, Restore, SetWorkflow, Update
-from canvas.protocol import Author, Transaction
+from canvas.protocol import Author, Transaction, decode_transactions
 from canvas.push import Batch, Ledger, Past, Push
 from canvas.room import Room
 from canvas.store.port import Document
@@ -270,7 +270,7 @@ async def test_a_job_writes_to_one_node_as_one_more_author(world: World) -> None
 
     assert hint is not None
     assert hint.head == 2
-    room.advance(list(hint.transactions or ()))
+    room.advance(decode_transactions(hint.transactions))
     assert room.graph.nodes["a"].record["data"] == {"prompt": "fox", "status": "running"}
     assert state(room.graph) == state((await load(world)).graph)
     assert (await log_of(world, 1))[0].by == Author(world.ada, "job")

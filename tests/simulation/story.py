@@ -296,7 +296,7 @@ async def _set_role(world: World, account_id: str, role: Role | None) -> None:
     else:
         world.roles[account_id] = role
     world.store.workflows[WORKFLOW].access += 1
-    await _a_server(world).relay.publish(WORKFLOW, AccessHint())
+    _a_server(world).relay.publish(WORKFLOW, AccessHint())
 
 
 async def _duplicate_tab(world: World) -> None:

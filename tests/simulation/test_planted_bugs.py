@@ -22,9 +22,10 @@ from canvas.ops import Add, Change, Remove
 from canvas.presence import Presences
 from canvas.protocol import Result, Transaction
 from canvas.push import Answered, Batch, Ledger, Past, Push
+from canvas.relay.port import OpsHint
 from canvas.room import Effect, Room, Send, Session
 from canvas.store.memory import MemoryLock, MemoryStore
-from canvas.store.port import Lock
+from canvas.store.port import Head, Lock
 from tests.simulation.story import Broken, simulate
 
 SEEDS = range(60)
@@ -201,8 +202,8 @@ def _is(effect: Effect, type_: bytes) -> bool:
 def an_author_hears_an_echo(patch: pytest.MonkeyPatch) -> None:
     original = Room._told
 
-    def told(room: Room, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
-        effects = original(room, transactions, decisions)
+    def told(room: Room, *what: Any) -> list[Effect]:
+        effects = original(room, *what)
         everyone = tuple(room.sessions)
         return [msgspec.structs.replace(one, session_ids=everyone) if _is(one, b"ops") else one for one in effects]
 
@@ -213,8 +214,8 @@ def an_author_hears_an_echo(patch: pytest.MonkeyPatch) -> None:
 def results_come_before_the_ops_below_them(patch: pytest.MonkeyPatch) -> None:
     original = Room._told
 
-    def told(room: Room, transactions: list[Transaction], decisions: list[tuple[Push, Result]]) -> list[Effect]:
-        effects = original(room, transactions, decisions)
+    def told(room: Room, *what: Any) -> list[Effect]:
+        effects = original(room, *what)
         return sorted(effects, key=lambda effect: not _is(effect, b"result"))
 
     patch.setattr(Room, "_told", told)
@@ -224,10 +225,10 @@ def results_come_before_the_ops_below_them(patch: pytest.MonkeyPatch) -> None:
 def a_hint_is_believed_without_looking_at_the_gap(patch: pytest.MonkeyPatch) -> None:
     original = OpenRoom.heal
 
-    def heal(opened: OpenRoom, brought: tuple[Transaction, ...] = ()) -> None:
-        if brought and not opened.lock.locked():
-            opened.room.seq = max(opened.room.seq, brought[0].seq - 1)
-        original(opened, brought)
+    def heal(opened: OpenRoom, hint: OpsHint | None = None) -> None:
+        if hint is not None and hint.first and not opened.lock.locked():
+            opened.room.seq = max(opened.room.seq, hint.first - 1)
+        original(opened, hint)
 
     patch.setattr(OpenRoom, "heal", heal)
 
@@ -236,11 +237,24 @@ def a_hint_is_believed_without_looking_at_the_gap(patch: pytest.MonkeyPatch) -> 
 def lost_hints_are_never_made_good(patch: pytest.MonkeyPatch) -> None:
     original = OpenRoom.heal
 
-    def heal(opened: OpenRoom, brought: tuple[Transaction, ...] = ()) -> None:
-        if brought:
-            original(opened, brought)
+    def heal(opened: OpenRoom, hint: OpsHint | None = None) -> None:
+        if hint is not None and hint.first:
+            original(opened, hint)
 
     patch.setattr(OpenRoom, "heal", heal)
+
+
+@bug
+def who_comes_in_is_told_again_what_it_has_in_its_snapshot(patch: pytest.MonkeyPatch) -> None:
+    original = OpenRoom.catch_up
+
+    async def catch_up(opened: OpenRoom) -> Head:
+        untold, opened._untold = opened._untold, None
+        head = await original(opened)
+        opened._untold = untold
+        return head
+
+    patch.setattr(OpenRoom, "catch_up", catch_up)
 
 
 @bug
