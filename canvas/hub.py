@@ -13,7 +13,7 @@ from canvas import protocol
 from canvas.access import Role, may, refusal
 from canvas.budget import BYTES, JUNK_COST, RESYNC_COST, Budget
 from canvas.errors import BadRequest, Invalid, NotFound, TooLarge, Unavailable
-from canvas.ids import new_id
+from canvas.ids import new_id, new_session_id
 from canvas.open_room import OpenRoom, Socket, Tasks
 from canvas.protocol import Hello, Ping, Presence, Result, Resync
 from canvas.push import Push
@@ -71,7 +71,7 @@ class Hub:
         """
         protocol.check_client(hello.client_id)
         opened = await self._open(workflow_id)
-        session = Session(new_id("ses"), account["id"], hello.client_id, role, account, may_run)
+        session = Session(new_session_id(), account["id"], hello.client_id, role, account, may_run)
         session.budget = Budget() if is_limited else None
         session.expires_at = None if for_s is None else self._now() + for_s
         async with opened.lock:

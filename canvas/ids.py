@@ -11,6 +11,11 @@ import time
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+def new_session_id() -> str:
+    """Eight characters, 48 random bits: it names a socket in each frame of one room, and opens nothing."""
+    return secrets.token_urlsafe(6)
+
+
 def new_id(prefix: str) -> str:
     """A fresh id such as `wf_01jd3q…`: the prefix, an underscore, 26 characters."""
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
