@@ -20,7 +20,7 @@ async def resumption_of(store: CanvasStore, room: Room, session: Session, hello:
         session.account_id,
         session.client_id,
         after=resume.seq if resume is not None and can_resume else None,
-        acked=resume.acked_client_seq if resume is not None else 0,
+        acked=resume.acked_client_seq if resume is not None else None,
     )
     # Another process may have committed more since: that comes as ops, when this room hears of it.
     late = [result for result in resumption.results if result.seq > room.seq]

@@ -180,11 +180,14 @@ class MemoryStore:
         return Document(_head_of(workflow, self._now()), graph)
 
     async def resumption(
-        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
+        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int | None
     ) -> Resumption:
         workflow = self._present(workflow_id)
         last = workflow.last.get((account_id, client_id), 0)
-        answered = (workflow.pushes[account_id, client_id, number] for number in range(acked + 1, last + 1))
+        answered = (
+            workflow.pushes[account_id, client_id, number]
+            for number in range((acked if acked is not None else last) + 1, last + 1)
+        )
         results = [_answered.decode(one).result for one in answered]
         missed = _since(workflow, after) if after is not None else None
         return Resumption(workflow.epoch, last, results, missed)

@@ -80,9 +80,12 @@ class CanvasStore(Protocol):
         """
 
     async def resumption(
-        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
+        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int | None
     ) -> Resumption:
-        """`after`: the seq to go on from; None: only the client's numbers are wanted. Raises NotFound."""
+        """`after`: the seq to go on from; `acked`: the last number whose result has come. None: not asked for.
+
+        Raises NotFound.
+        """
 
     async def tail(self, workflow_id: str, after: int, limit: int | None = None) -> Tail | None:
         """What follows the seq `after`, and the head at that same moment; None: unknown, or in the trash."""

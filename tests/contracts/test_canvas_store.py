@@ -206,7 +206,7 @@ async def test_a_client_that_comes_back_is_told_what_it_missed(world: World) -> 
         (4, Author(world.ada, "user", "tab", 4)),
         (5, Author(world.ada, "user", "tab", 5)),
     ]
-    stranger = await world.store.resumption(world.id, world.bob, "tab", after=None, acked=0)
+    stranger = await world.store.resumption(world.id, world.bob, "tab", after=None, acked=None)
     assert (stranger.last_client_seq, stranger.results, stranger.missed) == (0, [], None)
 
 

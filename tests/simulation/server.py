@@ -261,7 +261,7 @@ class StoreOf:
         return document
 
     async def resumption(
-        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int
+        self, workflow_id: str, account_id: str, client_id: str, *, after: int | None, acked: int | None
     ) -> Resumption:
         await self.reach()
         told = await self._server.world.store.resumption(workflow_id, account_id, client_id, after=after, acked=acked)
