@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.embedded.errors import StartError
-from benchmarks import capacity, durable, footprint, machine, pictures, scaling
+from benchmarks import capacity, durable, footprint, machine, pictures, runs, scaling
 from benchmarks.bench import FULL, GLANCE, QUICK, WORKLOADS, Bench
 from benchmarks.databases import databases
 from benchmarks.errors import BenchmarkError
@@ -28,6 +28,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "W4": footprint.measure_memory,
     "W5": footprint.measure_joins,
     "W6": durable.measure_durable,
+    "W7": runs.measure_runs,
     "W8": pictures.measure_variants,
     "W10": scaling.measure_processes,
     "W11": footprint.measure_bytes,

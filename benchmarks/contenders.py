@@ -118,6 +118,18 @@ class Easel:
             )
 
     @contextlib.contextmanager
+    def working(self) -> Iterator[str]:
+        """With a worker beside the databases, whose built-in provider does not pause; answers the server's address."""
+        port = free_port()
+        environment = self._environment(port) | {"EASEL_LOCAL_PACE_SECONDS": "0"}
+        with (
+            running(serve_command(), environment, self._work / "easel.log", machine.SERVER_CORE),
+            running(worker_command(), environment, self._work / "worker.log", machine.LOAD_CORE),
+        ):
+            _wait_until_ready(port)
+            yield f"http://127.0.0.1:{port}"
+
+    @contextlib.contextmanager
     def holding(self, node_count: int) -> Iterator[Target]:
         """Like `serving`, with documents of this size whatever the number of clients."""
         with self.serving() as target:
@@ -167,6 +179,10 @@ def some_nodes(count: int) -> list[dict[str, Any]]:
 
 def serve_command() -> list[str]:
     return [sys.executable, "-m", "app.cli", "serve"]
+
+
+def worker_command() -> list[str]:
+    return [sys.executable, "-m", "app.cli", "worker"]
 
 
 def free_port() -> int:
