@@ -10,7 +10,6 @@ Order (CONTRACT §5): a result at seq s is sent after all ops below s; an author
 from __future__ import annotations
 
 import operator
-from collections import deque
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from itertools import chain
@@ -40,6 +39,7 @@ from canvas.presence import Presences
 from canvas.protocol import Author, Result, ResultError, Transaction
 from canvas.push import Answered, Batch, Decision, Ledger, Past, Push, decode_push
 from canvas.run_lane import RunLane
+from canvas.telling import words_for
 from canvas.undo import own_part
 
 LIMITS = {
@@ -343,7 +343,8 @@ class Room:
         if transactions and listeners:
             effects.append(Send(listeners, protocol.ops_message(encoded)))
         for session_id in self.sessions.keys() & pushers:
-            effects.extend(_stream_of(session_id, transactions, encoded, decisions))
+            words = words_for(session_id, transactions, encoded, decisions)
+            effects.extend(Send((session_id,), each) for each in words)
         effects.extend(Answer(push, result) for push, result in decisions if push.session_id is None)
         return effects
 
@@ -376,29 +377,3 @@ class Room:
 
 def _size(messages: list[bytes]) -> int:
     return sum(map(len, messages))
-
-
-def _stream_of(
-    session_id: str, transactions: list[Transaction], encoded: list[bytes], decisions: list[Decision]
-) -> list[Effect]:
-    """What an author hears: others' transactions and its own results, in the order of their seq."""
-    own = [(push, result) for push, result in decisions if push.session_id == session_id]
-    committed = {(result.seq, push.author) for push, result in own}
-    results = deque(result for _, result in own)
-    effects: list[Effect] = []
-    others: list[bytes] = []
-
-    def tell_others() -> None:
-        if others:
-            effects.append(Send((session_id,), protocol.ops_message(others)))
-            others.clear()
-
-    for transaction, words in zip(transactions, encoded, strict=True):
-        while results and results[0].seq < transaction.seq:
-            tell_others()
-            effects.append(Send((session_id,), protocol.result_message(results.popleft())))
-        if (transaction.seq, transaction.by) not in committed:
-            others.append(words)
-    tell_others()
-    effects.extend(Send((session_id,), protocol.result_message(result)) for result in results)
-    return effects

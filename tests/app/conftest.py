@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,6 +46,23 @@ def environment(database_url: str, redis_url: str, tmp_path_factory: pytest.Temp
     """What every process of this Easel is started with."""
     data: Path = tmp_path_factory.mktemp("data")
     return {"EASEL_DATABASE_URL": database_url, "EASEL_REDIS_URL": redis_url, "EASEL_DATA_DIR": str(data)}
+
+
+@pytest.fixture(scope="module")
+def own_environment(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A database, a Redis and a folder that no other worker looks at."""
+    host, name = os.environ[DATABASE], new_id("own")
+    asyncio.run(execute(host, f"CREATE DATABASE {name}"))
+    url = urlunsplit(urlsplit(host)._replace(path="/" + name))
+    asyncio.run(migrate(url))
+    redis = re.sub(r"\d+$", lambda number: str(int(number[0]) + 3), redis_url)
+    yield {
+        "EASEL_DATABASE_URL": url,
+        "EASEL_REDIS_URL": redis,
+        "EASEL_DATA_DIR": str(tmp_path_factory.mktemp("own")),
+        "EASEL_REQUESTS_PER_MINUTE": "100000",
+    }
+    asyncio.run(execute(host, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import time
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from statistics import median, quantiles
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
 
-from app.migrate import migrate
 from benchmarks.pictures import photograph
-from canvas.ids import new_id
-from tests.app.running import Person, Server, Worker, execute, some_name
-from tests.conftest import DATABASE
+from tests.app.running import Person, Server, Worker, some_name
 from tests.jobs.providers.sim.server import Asked, Told, told
 from tests.jobs.providers.sim.server import Server as Vendor
 
@@ -50,23 +43,6 @@ class Camera:
 @pytest.fixture(scope="module")
 def photo() -> bytes:
     return photograph()
-
-
-@pytest.fixture(scope="module")
-def own_environment(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A database, a Redis and a folder that no other worker looks at."""
-    host, name = os.environ[DATABASE], new_id("arrival")
-    asyncio.run(execute(host, f"CREATE DATABASE {name}"))
-    url = urlunsplit(urlsplit(host)._replace(path="/" + name))
-    asyncio.run(migrate(url))
-    redis = re.sub(r"\d+$", lambda number: str(int(number[0]) + 3), redis_url)
-    yield {
-        "EASEL_DATABASE_URL": url,
-        "EASEL_REDIS_URL": redis,
-        "EASEL_DATA_DIR": str(tmp_path_factory.mktemp("arrival")),
-        "EASEL_REQUESTS_PER_MINUTE": "100000",
-    }
-    asyncio.run(execute(host, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

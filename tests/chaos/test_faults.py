@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -18,10 +16,9 @@ from tests.chaos.gate import Gate, GatedWorker
 from tests.chaos.gated_worker import POINTS
 from tests.chaos.ledger import Left, check, unnamed, until_ended, until_untold
 from tests.chaos.site import Site, kill
-from tests.chaos.vendors import KINDS, Kind, Vendors, open_vendors
+from tests.chaos.vendors import KINDS, Kind, Vendors, at_a_site_with_vendors
 
 FAULTS = ("kill -9", "SIGSTOP", "FLUSHALL", "PostgreSQL")
-LEASE_S = 2
 ARRIVES_S = 30.0
 ENDS_S = 60.0
 
@@ -84,19 +81,6 @@ def survive(rounds: list[tuple[str, str]], looks: int) -> Survey:
         return survey
 
     return asyncio.run(scenario())
-
-
-@asynccontextmanager
-async def at_a_site_with_vendors() -> AsyncIterator[tuple[Site, Vendors, Path]]:
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="easel-chaos-")))
-        vendors = await stack.enter_async_context(open_vendors())
-        site = Site(folder)
-        stack.push_async_callback(site.stop)
-        times = {"EASEL_LEASE_SECONDS": str(LEASE_S), "EASEL_RETRY_SECONDS": "0.2"}
-        await site.start(1, EASEL_ALLOW_PRIVATE_HOSTS=vendors.places, **vendors.settings, **times)
-        site.environment["EASEL_PORT"] = str(site.ports[0])  # where workers say that reports are taken
-        yield site, vendors, folder
 
 
 async def live_through(site: Site, vendors: Vendors, folder: Path, survey: Survey, point: str, fault: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 
 from tests.app.reports import signed
+from tests.chaos.site import Site
 from tests.jobs.providers.sim.comfyui import ComfyUI
 from tests.jobs.providers.sim.generic import Generic
 from tests.jobs.providers.sim.openai import OpenAI
@@ -22,6 +25,7 @@ KEY = "a-key-of-the-tests"
 SECRET = b"a secret of 24 bytes....."
 REPORTS_AGAIN_S = 0.3  # a sender whose report was not answered with 2xx tries again
 REPORT_TRIES = 100
+LEASE_S = 2
 
 
 class Vendor(Protocol):
@@ -183,3 +187,17 @@ async def open_vendors() -> AsyncIterator[Vendors]:
         stack.push_async_callback(vendors.comfyui.stop)
         stack.push_async_callback(vendors.generic.stop)
         yield vendors
+
+
+@asynccontextmanager
+async def at_a_site_with_vendors(**settings: str) -> AsyncIterator[tuple[Site, Vendors, Path]]:
+    """One server and no worker; answers the data folder, too."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="easel-chaos-")))
+        vendors = await stack.enter_async_context(open_vendors())
+        site = Site(folder)
+        stack.push_async_callback(site.stop)
+        times = {"EASEL_LEASE_SECONDS": str(LEASE_S), "EASEL_RETRY_SECONDS": "0.2"}
+        await site.start(1, EASEL_ALLOW_PRIVATE_HOSTS=vendors.places, **vendors.settings, **times, **settings)
+        site.environment["EASEL_PORT"] = str(site.ports[0])  # where workers say that reports are taken
+        yield site, vendors, folder

@@ -45,3 +45,19 @@ def test_every_rule_that_a_test_cites_is_written_down(spec: str) -> None:
     rules = rules_of(spec)
 
     assert {(rule, test) for rule, test in cited() if rule[:2] in SPECS[spec] and rule not in rules} == set()
+
+
+TEST = re.compile(r"`(?:(tests/[\w/]+\.py))?::(test_\w+)`")
+
+
+def test_every_defence_names_a_test_that_exists() -> None:
+    """Of SECURITY.md: a name without a file is in the file named before it."""
+    named: list[tuple[str, str]] = []
+    for line in (ROOT / "SECURITY.md").read_text().splitlines():
+        file = ""
+        for path, name in TEST.findall(line):
+            file = path or file
+            named.append((file, name))
+    assert len(named) > 40, "this test has stopped seeing the names: fix it, do not lower the number"
+
+    assert [(file, name) for file, name in named if f"def {name}(" not in (ROOT / file).read_text()] == []

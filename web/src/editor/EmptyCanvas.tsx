@@ -6,7 +6,7 @@ export function EmptyCanvas({ onAdd }: { onAdd: () => void }) {
   return (
     <div className="empty">
       <h2>{mayEdit ? "An empty canvas" : "Nothing here yet"}</h2>
-      <p>{mayEdit ? "Double click anywhere, or press I, to add your first picture." : "Pictures appear here as soon as someone adds one."}</p>
+      <p>{mayEdit ? "Double click anywhere, or press Space, to add a node; I adds a picture." : "Pictures appear here as soon as someone adds one."}</p>
       {mayEdit && (
         <Button look="primary" icon="sparkle" onClick={onAdd}>
           Add a picture

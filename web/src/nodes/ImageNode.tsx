@@ -11,8 +11,9 @@ import { PromptField } from "./PromptField";
 import { RunFailure } from "./RunFailure";
 import { RunProgress } from "./RunProgress";
 import { useImageRun } from "./useImageRun";
-import { usePromptDraft } from "./usePromptDraft";
 import { sameCard } from "./sameCard";
+import { useTextDraft } from "./useTextDraft";
+import { useWiredWords } from "./useWiredWords";
 
 function toneOf({ status }: Picture): "live" | "good" | "bad" | undefined {
   if (isLive(status)) return "live";
@@ -28,10 +29,11 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
   const picture = readPicture(data);
   const news = useRun(id);
   const run = news?.jobId === picture.jobId ? news : undefined;
-  const prompt = usePromptDraft(id, picture.prompt);
-  const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, prompt.flush);
+  const prompt = useTextDraft(id, "/data/prompt", picture.prompt);
+  const wired = useWiredWords(id);
+  const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, () => [...wired, prompt.flush().trim()].filter(Boolean).join(", "));
   const isDrawing = isLive(picture.status);
-  const isBlank = prompt.text.trim() === "";
+  const isBlank = prompt.text.trim() === "" && wired.length === 0;
   const mayGenerate = [mayRun, isConnected, !isBusy, !isDrawing, !isBlank].every(Boolean);
 
   return (
@@ -42,6 +44,11 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
         <PictureOutcome nodeId={id} picture={picture} onRetry={mayRun ? retry : undefined} isBusy={isBusy} />
       )}
       {failure !== null && <RunFailure text={failure} />}
+      {wired.length > 0 && (
+        <p className="wired" title={wired.join("\n")}>
+          With <span>{wired.join(", ")}</span>
+        </p>
+      )}
       <PromptField nodeId={id} draft={prompt} readOnly={!mayEdit} onSubmit={mayGenerate ? generate : undefined} />
       {mayEdit && (
         <footer className="card__foot">

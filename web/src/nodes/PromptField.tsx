@@ -1,15 +1,18 @@
 import type { KeyboardEvent } from "react";
 import { useCanvasState } from "../react";
-import type { usePromptDraft } from "./usePromptDraft";
+import type { useTextDraft } from "./useTextDraft";
 
 interface PromptFieldProps {
   nodeId: string;
-  draft: ReturnType<typeof usePromptDraft>;
+  draft: ReturnType<typeof useTextDraft>;
   readOnly: boolean;
+  label?: string;
+  /** What stands there as long as nothing is written: for who may write, and for who may not. */
+  hints?: readonly [string, string];
   onSubmit?: (() => void) | undefined;
 }
 
-export function PromptField({ nodeId, draft, readOnly, onSubmit }: PromptFieldProps) {
+export function PromptField({ nodeId, draft, readOnly, label = "Prompt", hints = ["Describe the picture…", "No prompt yet"], onSubmit }: PromptFieldProps) {
   const writer = useCanvasState((state) => Object.values(state.room.peers).find((peer) => peer.editing === nodeId)?.user);
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
     event.stopPropagation(); // Backspace here is a letter, not the node
@@ -21,8 +24,8 @@ export function PromptField({ nodeId, draft, readOnly, onSubmit }: PromptFieldPr
       <textarea
         className="prompt__text nodrag nowheel nopan"
         data-testid="prompt"
-        aria-label="Prompt"
-        placeholder={readOnly ? "No prompt yet" : "Describe the picture…"}
+        aria-label={label}
+        placeholder={hints[readOnly ? 1 : 0]}
         rows={3}
         readOnly={readOnly}
         value={draft.text}

@@ -15,7 +15,7 @@ interface ImageRun {
 }
 
 /** Starting, cancelling and retrying the picture of one node. */
-export function useImageRun(workflowId: string, nodeId: string, picture: Picture, flush: () => string): ImageRun {
+export function useImageRun(workflowId: string, nodeId: string, picture: Picture, words: () => string): ImageRun {
   const { room } = useCanvas();
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -28,7 +28,7 @@ export function useImageRun(workflowId: string, nodeId: string, picture: Picture
       .finally(() => setBusy(false));
   };
   const start = async (): Promise<unknown> => {
-    const basePrompt = flush();
+    const basePrompt = words();
     await room.settled(); // the server has to know the node, and the prompt that everyone sees, before it draws
     const { provider, model, size, seed } = picture;
     const promptSpec = { basePrompt, size, ...(seed !== null && { seed }) };

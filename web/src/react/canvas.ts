@@ -13,7 +13,7 @@ import {
   type NodeChange,
 } from "@xyflow/react";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { isSame, newId, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
+import { isSame, newId, type EdgeRecord, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
 import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
 import { difference } from "./difference";
 import { Gesture, type Held } from "./gesture";
@@ -26,6 +26,13 @@ export interface CanvasState extends Shown {
 
 /** A new list, or what makes one of the list that is shown. */
 type Next<T> = T[] | ((shown: T[]) => T[]);
+
+/** One end of a wire whose other end is a node that is being made. */
+export interface Wire {
+  nodeId: string;
+  handleId?: string | null | undefined;
+  end: "source" | "target";
+}
 
 /** What was shown when the first of this moment's changes came, and what they have touched since. */
 interface Batch extends Shown {
@@ -111,9 +118,12 @@ export class Canvas {
     void this.room.redo();
   };
 
-  addNode(record: Omit<NodeRecord, "id">): string {
+  /** `wire`: from or to another node, drawn in the same step. */
+  addNode(record: Omit<NodeRecord, "id">, wire?: Wire): string {
     const id = `n_${newId()}`;
-    void this.push([{ op: "add", kind: "node", record: { ...record, id } as NodeRecord }]);
+    const ops: Op[] = [{ op: "add", kind: "node", record: { ...record, id } as NodeRecord }];
+    if (wire !== undefined) ops.push({ op: "add", kind: "edge", record: wireOf(wire, id) });
+    void this.push(ops);
     return id;
   }
 
@@ -246,6 +256,12 @@ export class Canvas {
     this.endDrag(); // not before: the others would see everything jump back until the commit reaches them
     this.sync();
   }
+}
+
+function wireOf({ nodeId, handleId, end }: Wire, newNodeId: string): EdgeRecord {
+  const id = `e_${newId()}`;
+  const handle = handleId != null && { [`${end}Handle`]: handleId };
+  return end === "source" ? { id, source: nodeId, target: newNodeId, ...handle } : { id, source: newNodeId, target: nodeId, ...handle };
 }
 
 function onceEach<T extends { id: string }>(items: T[]): T[] {

@@ -1,3 +1,3 @@
-export { Canvas, type CanvasState } from "./canvas";
+export { Canvas, type CanvasState, type Wire } from "./canvas";
 export { CanvasContext, useCanvas, useCanvasState, useMayEdit, useMayRun, useRun } from "./context";
 export { useEasel, type Easel, type EaselOptions } from "./useEasel";

@@ -1,6 +1,7 @@
 import type { Edge, Node } from "@xyflow/react";
 import type { EdgeRecord, NodeRecord, Peers, XY } from "../client";
 import type { Held } from "./gesture";
+import { harmlessEdge, harmlessNode } from "./harmless";
 
 /** What a shown node was made from; as long as both parts are the same objects, so is the node. */
 interface Source {
@@ -41,7 +42,7 @@ export function mergeNodes(
 }
 
 function overlaid(record: NodeRecord, current: Node | undefined, drag: XY | undefined, held: Held): Node {
-  const node = { ...record, position: drag ?? record.position } as Node;
+  const node = { ...harmlessNode(record), position: drag ?? record.position } as Node;
   if (record.parentId == null) delete node.parentId;
   if (current === undefined) return node;
   const { selected, measured, dragging, resizing } = current;
@@ -64,7 +65,7 @@ export function mergeEdges(records: readonly EdgeRecord[], shown: Edge[], source
     const current = byId.get(record.id);
     if (current !== undefined && sources.get(record.id) === record) return current;
     sources.set(record.id, record);
-    return { ...record, selected: current?.selected };
+    return { ...harmlessEdge(record), selected: current?.selected };
   });
   return isSameList(shown, next) ? shown : next;
 }

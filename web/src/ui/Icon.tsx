@@ -25,6 +25,7 @@ const PATHS = {
   gallery: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
   people: "M9 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7zM2.5 20c0-3.6 2.9-6 6.5-6s6.5 2.4 6.5 6M16 4.5a3.5 3.5 0 010 6.5M17.5 14.3c2.4.7 4 2.7 4 5.7",
   box: "M5 5h14v14H5z",
+  note: "M5 4h14v11l-5 5H5zM14 20v-5h5M8.5 9h7M8.5 13h3",
   alert: "M12 8v5M12 16.5h.01M12 3l9.5 17h-19z",
 } as const;
 

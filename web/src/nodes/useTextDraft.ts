@@ -3,8 +3,8 @@ import { useCanvas } from "../react";
 
 const REST_MS = 400; // a pause between words, not between letters
 
-/** The prompt as it is being typed: shown at once, sent when the hand rests, deaf to others while it has the focus. */
-export function usePromptDraft(nodeId: string, stored: string) {
+/** A text as it is being typed: shown at once, sent when the hand rests, deaf to others while it has the focus. */
+export function useTextDraft(nodeId: string, pointer: string, stored: string) {
   const canvas = useCanvas();
   const [draft, setDraft] = useState<string | null>(null);
   const latest = useRef({ draft, stored });
@@ -14,13 +14,13 @@ export function usePromptDraft(nodeId: string, stored: string) {
     latest.current = { draft, stored };
   });
 
-  /** Sends what is still unsent and answers the prompt as it now stands. */
+  /** Sends what is still unsent and answers the text as it now stands. */
   const flush = (): string => {
     clearTimeout(timer.current);
     const { draft: typed, stored: known } = latest.current;
     if (typed === null || typed === known) return known;
     latest.current.stored = typed;
-    void canvas.setNode(nodeId, { "/data/prompt": typed });
+    void canvas.setNode(nodeId, { [pointer]: typed });
     return typed;
   };
   const flushLatest = useRef(flush);
