@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from app.auth.accounts import Accounts
 from app.auth.callers import Callers
 from app.auth.issuer import Issuer
+from app.auth.proofs import Proofs
 from app.auth.rates import RequestRates
 from app.migrate import check_schema
 from app.providers import registry_of, report_senders
@@ -74,6 +75,7 @@ class Services(NamedTuple):
     versions: Versions
     accounts: Accounts
     callers: Callers
+    proofs: Proofs
     rates: RequestRates
     objects: Objects
     links: Links
@@ -133,6 +135,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             versions=Versions(database),
             accounts=Accounts(database),
             callers=Callers(database, settings.admin_token, settings.origins, _issuer(settings, http)),
+            proofs=Proofs(database),
             rates=RequestRates(redis, settings.requests_per_minute),
             objects=objects,
             links=links,

@@ -45,7 +45,7 @@ from app.routes.webhooks import WebhooksController
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
 from app.stopping import Stopping
-from app.sweeper import keep_ending_shares, keep_sweeping
+from app.sweeper import keep_ending_shares, keep_looking_at, keep_sweeping
 from canvas.hub import Hub, LiveRuns, open_hub
 from canvas.protocol import MAX_MESSAGE_BYTES
 
@@ -200,6 +200,7 @@ async def serve(settings: Settings) -> None:
         sweeping = {
             asyncio.create_task(keep_sweeping(services.database)),
             asyncio.create_task(keep_ending_shares(services.shares, services.relay)),
+            asyncio.create_task(keep_looking_at(services.proofs)),
         }
         try:
             await server.serve(sockets=[listener])

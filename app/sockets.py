@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from litestar import WebSocket
@@ -61,9 +61,11 @@ class QueuedSocket:
 class Seat:
     """Somebody's place in a room: where what they say goes."""
 
-    __slots__ = ("_hub", "_session_id", "_workflow_id")
+    __slots__ = ("_forget", "_hub", "_session_id", "_workflow_id")
 
-    def __init__(self, hub: Hub, workflow_id: str, session_id: str) -> None:
+    def __init__(self, hub: Hub, workflow_id: str, session_id: str, forget: Callable[[], None]) -> None:
+        """`forget`: nobody asks any more whether what they came in with is still good."""
+        self._forget = forget
         self._hub = hub
         self._workflow_id = workflow_id
         self._session_id = session_id
@@ -75,6 +77,7 @@ class Seat:
         return self._hub.charge(self._workflow_id, self._session_id)
 
     def leave(self) -> None:
+        self._forget()
         self._hub.leave(self._workflow_id, self._session_id)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

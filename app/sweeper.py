@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from app.auth.proofs import Proofs
 from app.idempotency import KEPT_HOURS
 from canvas.errors import Unavailable
 from canvas.relay.port import AccessHint, Relay
@@ -22,12 +23,18 @@ log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 600
 VERSIONS_EVERY_S = 60
+PROOFS_EVERY_S = 0.5  # sockets of a token that was revoked are closed within a second
 SHARES_EVERY_S = 1.0  # what a link gave is over within a second
 
 
 async def keep_sweeping(database: Pool) -> None:
     """Until it is cancelled. Every server does it: sweeping twice takes away nothing more."""
     await _every(SWEEP_EVERY_S, lambda: sweep(database))
+
+
+async def keep_looking_at(proofs: Proofs) -> None:
+    """Until it is cancelled. Every server does it for its own sockets and streams."""
+    await _every(PROOFS_EVERY_S, proofs.look)
 
 
 async def keep_ending_shares(shares: Shares, relay: Relay) -> None:

@@ -36,6 +36,8 @@ class Caller(msgspec.Struct, frozen=True):
     """At home only in what was shared with them."""
     expires_at: datetime | None = None
     """When what they signed in with ends; None: not by itself."""
+    proof: bytes | None = None
+    """The hash of the token or session that they, or their ticket, came with (`app.auth.proofs`)."""
 
     def check_resident(self) -> None:
         """Raises Forbidden for a guest, who has nothing of their own here."""
@@ -144,14 +146,15 @@ def _caller_of(row: asyncpg.Record, via: Via) -> Caller:
         via,
         is_guest=row["role"] == "guest",
         expires_at=row["expires_at"],
+        proof=row["proof"],
     )
 
 
 _ACCOUNT = "accounts.id, accounts.name, color, role"
-_OWNER = f"SELECT {_ACCOUNT}, NULL::timestamptz AS expires_at FROM accounts WHERE role = 'owner'"
-_BY_ID = f"SELECT {_ACCOUNT}, $2::timestamptz AS expires_at FROM accounts WHERE id = $1"
+_OWNER = f"SELECT {_ACCOUNT}, NULL::timestamptz AS expires_at, NULL::bytea AS proof FROM accounts WHERE role = 'owner'"
+_BY_ID = f"SELECT {_ACCOUNT}, $2::timestamptz AS expires_at, $3::bytea AS proof FROM accounts WHERE id = $1"
 _BY_SESSION = f"""
-    SELECT {_ACCOUNT}, expires_at FROM sessions JOIN accounts ON accounts.id = account_id
+    SELECT {_ACCOUNT}, expires_at, token_hash AS proof FROM sessions JOIN accounts ON accounts.id = account_id
     WHERE token_hash = $1 AND expires_at > now()"""
 # `last_used_at` is kept to the minute: a busy script must not turn every read into a write.
 _BY_TOKEN = f"""
@@ -162,4 +165,4 @@ _BY_TOKEN = f"""
       UPDATE api_tokens SET last_used_at = now() FROM live
       WHERE api_tokens.id = live.id AND (live.last_used_at IS NULL OR live.last_used_at < now() - interval '1 minute')
     )
-    SELECT {_ACCOUNT}, expires_at FROM live JOIN accounts ON accounts.id = account_id"""
+    SELECT {_ACCOUNT}, expires_at, $1::bytea AS proof FROM live JOIN accounts ON accounts.id = account_id"""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
+from app.auth.proofs import LIVE
 from app.auth.secrets import TOKEN_PREFIX, hash_of, mint_secret
 from canvas.errors import NotFound
 from canvas.ids import new_id
@@ -54,19 +56,25 @@ async def revoke_token(connection: Connection, token_id: str) -> None:
         raise NotFound(f"There is no live token {token_id}.")
 
 
-async def mint_ticket(pool: Pool, account_id: str, until: datetime | None) -> str:
-    """`until`: when what its owner signed in with ends."""
+class UsedTicket(NamedTuple):
+    account_id: str
+    until: datetime | None
+    proof: bytes | None
+
+
+async def mint_ticket(pool: Pool, account_id: str, until: datetime | None, proof: bytes | None) -> str:
+    """`until`: when what its owner signed in with ends; `proof`: what that was."""
     secret, stored = mint_secret()
     async with reaching_the_database():
-        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS, until)
+        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS, until, proof)
     return secret
 
 
-async def use_ticket(pool: Pool, secret: str) -> tuple[str, datetime | None] | None:
-    """The account a ticket stands for, and until when, once."""
+async def use_ticket(pool: Pool, secret: str) -> UsedTicket | None:
+    """The account a ticket stands for, until when and by what, once."""
     async with reaching_the_database():
         row = await pool.fetchrow(_USE_TICKET, hash_of(secret))
-    return (row["account_id"], row["until"]) if row is not None and row["account_id"] is not None else None
+    return UsedTicket(*row) if row is not None and row["account_id"] is not None else None
 
 
 _INSERT = """
@@ -80,9 +88,11 @@ _LIST = """
     WHERE workflow_id IS NULL ORDER BY created_at"""
 _REVOKE = "UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
 _INSERT_TICKET = """
-    INSERT INTO tickets (token_hash, account_id, expires_at, until)
-    VALUES ($1, $2, now() + make_interval(secs => $3), $4)"""
-_USE_TICKET = """
+    INSERT INTO tickets (token_hash, account_id, expires_at, until, proof)
+    VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)"""
+_USE_TICKET = f"""
     WITH expired AS (DELETE FROM tickets WHERE expires_at < now() AND token_hash <> $1)
     DELETE FROM tickets WHERE token_hash = $1
-    RETURNING CASE WHEN least(expires_at, until) > now() THEN account_id END AS account_id, until"""
+    RETURNING CASE WHEN least(expires_at, until) > now()
+      AND (proof IS NULL OR EXISTS (SELECT FROM ({LIVE}) live WHERE live.token_hash = proof))
+      THEN account_id END AS account_id, until, proof"""

@@ -57,7 +57,9 @@ class AccountsController(Controller):
     @post("/api/tickets", operation_id="createTicket", status_code=201)
     async def ticket(self, services: TheServices, request: CallerRequest) -> Ticket:
         """A one-use secret for `?ticket=` of a WebSocket, good for a minute."""
-        secret = await mint_ticket(services.database, request.user.account_id, request.user.expires_at)
+        secret = await mint_ticket(
+            services.database, request.user.account_id, request.user.expires_at, request.user.proof
+        )
         return Ticket(secret, datetime.now(UTC) + timedelta(seconds=TICKET_SECONDS))
 
     @post("/api/logout", operation_id="logout", status_code=204)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -122,7 +123,9 @@ class _Door:
         except EaselError as error:
             turn_away(line, error)
         else:
-            return Seat(self._hub, self._workflow_id, session_id)
+            over = partial(line.close, protocol.SIGN_IN, "What you signed in with is good no longer. Sign in again.")
+            forget = self._services.proofs.watch(caller.proof, over)
+            return Seat(self._hub, self._workflow_id, session_id, forget)
         return None
 
 

@@ -185,7 +185,7 @@ def _accepted(record: ImageJobRecord) -> Response[ImageJobRecord]:
 
 
 def _listener(services: Services, request: CallerRequest, workflow_id: str) -> Listener:
-    return Listener(services.workflows, services.relay, workflow_id, request.user.account_id)
+    return Listener(services.workflows, services.relay, services.proofs, workflow_id, request.user)
 
 
 def _stored(events: list[RunEvent], next_cursor: str | None) -> Response[Page[EventBody]]:

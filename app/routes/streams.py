@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 from litestar.response import Stream
 
+from app.auth.callers import Caller
+from app.auth.proofs import Proofs
 from canvas.errors import Forbidden, NotFound, Unavailable
 from canvas.relay.port import AccessHint, DeletedHint, Hint, Relay
 from canvas.store.workflows import Workflows
@@ -21,12 +24,13 @@ class Listener(NamedTuple):
 
     workflows: Workflows
     relay: Relay
+    proofs: Proofs
     workflow_id: str
-    account_id: str
+    caller: Caller
 
     async def may_listen(self) -> bool:
         try:
-            await self.workflows.membership(self.workflow_id, self.account_id, "read")
+            await self.workflows.membership(self.workflow_id, self.caller.account_id, "read")
         except (NotFound, Forbidden):
             return False
         except Unavailable:
@@ -51,7 +55,11 @@ async def _messages(
     # A listener who leaves cancels us wherever we wait, so whoever owns the events is a task of its own.
     queue: asyncio.Queue[RunEvent | None] = asyncio.Queue(maxsize=1)
     pump = asyncio.create_task(_pump(events, queue))
-    leaving = {asyncio.create_task(stopping.wait()), asyncio.create_task(_lose_access(listener))}
+    leaving = {
+        asyncio.create_task(stopping.wait()),
+        asyncio.create_task(_lose_access(listener)),
+        asyncio.create_task(_be_signed_out(listener)),
+    }
     coming = asyncio.create_task(queue.get())
     try:
         yield b": hello\n\n"  # headers and first bytes at once, whatever the first event takes
@@ -100,6 +108,19 @@ async def _lose_access(listener: Listener) -> None:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await changed.wait()
             changed.clear()
+    finally:
+        forget()
+
+
+async def _be_signed_out(listener: Listener) -> None:
+    """Returns when what the listener came with is good no longer."""
+    over = asyncio.Event()
+    forget = listener.proofs.watch(listener.caller.proof, over.set)
+    end = listener.caller.expires_at
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout((end - datetime.now(UTC)).total_seconds() if end else None):
+                await over.wait()
     finally:
         forget()
 

@@ -19,7 +19,7 @@ def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
                 account = await create(connection, "Sweep")
                 await open_session(connection, account.id)
                 await open_session(connection, account.id)
-            ticket = await mint_ticket(pool, account.id, None)
+            ticket = await mint_ticket(pool, account.id, None, None)
             await pool.execute(_TWO_KEYS, account.id)
             await pool.execute(_EXPIRE_ONE, account.id)
 
@@ -28,7 +28,7 @@ def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
             assert await pool.fetchval("SELECT count(*) FROM sessions WHERE account_id = $1", account.id) == 1
             keys = await pool.fetch("SELECT key FROM idempotency_keys WHERE account_id = $1", account.id)
             assert [row["key"] for row in keys] == ["new"]
-            assert await use_ticket(pool, ticket) == (account.id, None)
+            assert await use_ticket(pool, ticket) == (account.id, None, None)
 
     asyncio.run(scenario())
 
