@@ -18,7 +18,7 @@ from app.fast_socket import Connection, connection_of
 from app.routes.access import OPEN, TheHub, TheServices
 from app.sockets import CLOSING_S, QueuedSocket, Seat, turn_away
 from canvas import protocol
-from canvas.errors import BadRequest, EaselError, Invalid, NotFound, NotSignedIn
+from canvas.errors import BadRequest, EaselError, Invalid, LimitReached, NotFound, NotSignedIn, Unavailable
 from canvas.hub import Hub
 from canvas.open_room import Socket
 from canvas.protocol import Hello
@@ -130,7 +130,16 @@ class _Door:
 
 
 async def _admit(socket: WebSocket[Any, Any, Any], services: Services, workflow_id: str) -> tuple[Caller, Membership]:
-    caller = await services.callers.of_socket(socket.headers, socket.cookies, socket.query_params.get("ticket"))
+    address = socket.client.host if socket.client else None
+    try:
+        services.rates.check_refusals(address)  # guessing is as slow here as over HTTP
+    except LimitReached as error:  # 4000: an innocent neighbour in that network may come back; 45xx would stop them
+        raise Unavailable(error.detail) from error
+    try:
+        caller = await services.callers.of_socket(socket.headers, socket.cookies, socket.query_params.get("ticket"))
+    except NotSignedIn:
+        await services.rates.count_refusal(address)
+        raise
     if caller is None:
         raise NotSignedIn("Sign in first.")
     if "\0" in workflow_id:

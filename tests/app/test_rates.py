@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 from redis.asyncio import Redis
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from app.auth.rates import LINKS_PER_MINUTE, REFUSALS_PER_MINUTE, WINDOW_S, RequestRates
 from canvas.errors import LimitReached
 from canvas.ids import new_id
+from canvas.protocol import GOING_AWAY, SIGN_IN
 from tests.app.running import ADMIN_TOKEN, Person, Server
 from tests.conftest import REDIS
 
@@ -131,3 +135,24 @@ def test_guessing_tokens_is_slowed_and_disturbs_nobody_else(another_server: Call
         assert statuses[:REFUSALS_PER_MINUTE] == [401] * REFUSALS_PER_MINUTE
         assert statuses[-1] == 429
         assert guess("203.0.113.8") == 401
+
+
+@pytest.mark.parametrize("how", ["token", "ticket"])
+def test_guessing_at_a_socket_is_slowed_too(another_server: Callable[..., Server], how: str) -> None:
+    server = another_server(EASEL_TRUSTED_PROXIES="127.0.0.1")
+    url = f"{server.url.replace('http', 'ws')}/ws/workflows/wf_x"
+    mine, other = f"2001:db8:{len(how)}::1", f"2001:db8:{len(how)}:1::1"
+
+    def guess(address: str) -> int | None:
+        headers = {"X-Forwarded-For": address} | ({"Authorization": "Bearer x"} if how == "token" else {})
+        with connect(url + ("?ticket=x" if how == "ticket" else ""), additional_headers=headers, proxy=None) as socket:
+            assert json.loads(socket.recv(timeout=5))["type"] == "error"
+            with pytest.raises(ConnectionClosed):
+                socket.recv(timeout=5)
+            return socket.close_code
+
+    codes = [guess(mine) for _ in range(REFUSALS_PER_MINUTE + 2)]
+
+    assert codes[:REFUSALS_PER_MINUTE] == [SIGN_IN] * REFUSALS_PER_MINUTE
+    assert codes[-1] == GOING_AWAY  # an innocent neighbour may come back
+    assert guess(other) == SIGN_IN
