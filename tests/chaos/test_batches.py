@@ -138,7 +138,8 @@ async def live_through(site: Site, studio: Studio) -> None:
     assert (runs["counts"]["completed"], imports["counts"]["completed"]) == (RUNS, IMPORTS), (runs, imports)
     assert (twice["counts"]["skipped"], twice["errors"]) == (IMPORTS, [])
     assert len(studio.jobs) == len(set(studio.jobs.values())) == RUNS
-    assert (studio.peak, studio.fetching_peak) == (PLACES, PLACES)
+    assert studio.peak == PLACES
+    assert 1 < studio.fetching_peak <= PLACES  # whether the third came in time is the machine's to say
     assert len(await site.fetch("SELECT FROM renders")) == RUNS + IMPORTS
     document = await site.export(workflow["id"])
     shown = [node["data"]["imageUrl"] for node in document["nodes"]]
