@@ -13,7 +13,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from tests.app.running import ADMIN_TOKEN, Server
 T = TypeVar("T")
 ALARMS = ("canvas.task_failed", "room.commit_broke", "room.diverged", "hub.clock_failed", "socket.failed", "Traceback")
 """What a server logs when it meets a bug of its own."""
+AWAY_S = 30.0
 STARTS = 10  # a server whose database is away ends at once: its supervisor tries again
 PORTS = range(20_000, 30_000)  # below those that the kernel lends to clients, who would take it while we are down
 
@@ -134,6 +135,14 @@ class Site:
         return "".join(told)
 
     async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Asked again while PostgreSQL is away: it may have been killed just now."""
+        async with asyncio.timeout(AWAY_S):
+            while True:
+                with suppress(OSError, asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError):
+                    return await self._fetch(query, *values)
+                await asyncio.sleep(0.1)
+
+    async def _fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.postgres.url)
         try:
             return [dict(row) for row in await connection.fetch(query, *values)]
