@@ -1,9 +1,12 @@
 """What every answer goes through on its way out, whoever made it: Litestar, its error handlers, its static files."""
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from litestar.datastructures import MutableScopeHeaders
+
+from app.observe.metrics import count_request
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -38,8 +41,11 @@ class Edge:
             await self._app(scope, receive, send)
             return
 
+        began = time.perf_counter()
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                count_request(scope["method"], message["status"], time.perf_counter() - began)
                 self._guard(scope, message)
             await send(message)
 

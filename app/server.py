@@ -24,6 +24,7 @@ from app.compose import Services, open_services
 from app.edge import Edge
 from app.fast_socket import Connection
 from app.idempotency import Idempotency, KeptAnswers
+from app.observe.metrics import Scrapes
 from app.openapi import describe
 from app.problems import HANDLERS, MAX_BODY_BYTES
 from app.routes.access import Authentication, requires_sign_in
@@ -32,6 +33,7 @@ from app.routes.artworks import ArtworksController
 from app.routes.batches import BatchesController
 from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
+from app.routes.metrics import MetricsController
 from app.routes.objects import LinksController, ObjectsController
 from app.routes.page import page_routes
 from app.routes.renders import RendersController
@@ -73,9 +75,10 @@ API: list[ControllerRouterHandler] = [
     LinksController,
     ObjectsController,
     HealthController,
+    MetricsController,
 ]
-INJECTED = ("services", "hub", "stopping")
-INJECTED_TYPES = (Services, Hub, Stopping)
+INJECTED = ("services", "hub", "stopping", "scrapes")
+INJECTED_TYPES = (Services, Hub, Stopping, Scrapes)
 
 
 @cache
@@ -90,7 +93,7 @@ def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
         route_handlers=[*API, room, *schema_routes(openapi_document), *page_routes()],
         dependencies={
             name: Provide(_giving(value), sync_to_thread=False)
-            for name, value in zip(INJECTED, (services, hub, stopping), strict=True)
+            for name, value in zip(INJECTED, (services, hub, stopping, Scrapes(services, hub)), strict=True)
         },
         signature_types=INJECTED_TYPES,
         middleware=[

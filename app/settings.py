@@ -13,6 +13,8 @@ import msgspec
 from dotenv import dotenv_values
 
 PREFIX = "EASEL_"
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client's own: where processes count together, read when it is imported."""
 MIN_ADMIN_TOKEN_CHARACTERS = 24
 MIN_JWT_SECRET_BYTES = 32
 LEAST = {
@@ -34,6 +36,7 @@ LEAST = {
     "max_pixels": 1,
     "retention_days": 1,
     "local_pace_seconds": 0,
+    "metrics_port": 1,
 }
 """The smallest value of a setting that is a number."""
 # The names that providers' own documents use, so that a key which is already in the environment works here.
@@ -58,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     cdn_url: str | None = None
     admin_token: str | None = None
+    metrics_token: str | None = None
+    """What a scraper of /metrics sends; empty: `admin_token`, or nothing from this machine and its private network."""
+    metrics_port: int | None = None
+    """Where a worker answers scrapes, on `host`; empty: nowhere. A server does at /metrics."""
     jwt_issuer: str | None = None
     """The `iss` of another issuer's JWTs; their keys by `jwt_jwks_url`, or one `jwt_secret` (HS256)."""
     jwt_audience: str | None = None

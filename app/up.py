@@ -31,7 +31,7 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.process import has_ended_within, kill_group, spawn
 from app.embedded.redis import OLDEST, EmbeddedRedis
 from app.migrate import migrate
-from app.settings import Settings
+from app.settings import COUNTS_FOLDER, Settings
 
 READY_TIMEOUT_S = 120
 REACH_TIMEOUT_S = 10
@@ -95,6 +95,8 @@ class Household:
         self._is_ready = False
 
     def start(self) -> None:
+        for counts in self._data.folder("metrics").glob("*.db"):  # of what ran before
+            counts.unlink()
         self._database_url = self._settings.database_url or self._embed(EmbeddedPostgres(self._data))
         self._redis_url = self._settings.redis_url or self._embed(EmbeddedRedis(self._data))
         if self._settings.database_url:
@@ -189,6 +191,7 @@ class Household:
             "EASEL_DATA_DIR": str(self._data.path),
             "EASEL_HOST": self._settings.host,
             "EASEL_PORT": str(self._port),
+            COUNTS_FOLDER: str(self._data.folder("metrics")),
         }
 
     @property

@@ -7,6 +7,7 @@ import socket
 import structlog
 
 from app.compose import limits_of, open_services, patience_of
+from app.observe.metrics import answer_scrapes
 from app.providers import reporters
 from app.settings import Settings
 from app.sweeper import keep_clearing, keep_retiring, keep_retiring_imports, keep_retiring_renders, keep_versioning
@@ -43,6 +44,7 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    answer_scrapes(settings)
     async with open_services(settings) as services:
         name = f"{socket.gethostname()}:{new_id('worker')}"
         patience = patience_of(settings)

@@ -14,6 +14,7 @@ from canvas.access import Role, may, refusal
 from canvas.budget import BYTES, JUNK_COST, RESYNC_COST, Budget
 from canvas.errors import BadRequest, Invalid, NotFound, TooLarge, Unavailable
 from canvas.ids import new_id, new_session_id
+from canvas.metrics import FRAMES, SLOW_CLIENT_CLOSES
 from canvas.open_room import OpenRoom, Socket, Tasks
 from canvas.protocol import Hello, Ping, Presence, Result, Resync
 from canvas.push import Push
@@ -166,6 +167,7 @@ class Hub:
                 opened.tell()  # or the client would miss what the number says is there
                 opened.sockets[session_id].send(protocol.pong_message(message.t, opened.room.seq))
             case Resync() if opened.sockets[session_id].is_slow:  # or whole documents would pile up
+                SLOW_CLIENT_CLOSES.inc()
                 opened.room.leave(session_id)
                 reason = "This connection has not read what it was sent; it may come back and resume."
                 opened.carry_out([Close(session_id, protocol.TOO_SLOW, reason)])
@@ -297,6 +299,10 @@ class Hub:
             if session.account_id in accounts:  # others came while we asked, and were checked at the door
                 opened.carry_out(opened.room.change_role(session.id, roles.get(session.account_id)))
 
+    def count(self) -> tuple[int, int]:
+        """Rooms that are open in this process, and sessions in them."""
+        return len(self._rooms), sum(len(opened.sockets) for opened in self._rooms.values())
+
     # Clocks
 
     async def tick(self) -> None:
@@ -309,6 +315,7 @@ class Hub:
         for opened in with_news:
             opened.tell()
             effects, mine, left = opened.room.tick(opened.slow())
+            FRAMES.inc(sum(len(send.session_ids) for send in effects))
             opened.carry_out(effects)
             if opened.others and (mine or left):
                 hints.append((opened.room.workflow_id, PresenceHint(self._process, mine, left)))

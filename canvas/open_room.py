@@ -7,6 +7,8 @@ go together in the next one (group commit without waiting for a clock).
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -15,6 +17,7 @@ import structlog
 
 from canvas import protocol
 from canvas.errors import EaselError, Invalid, NotFound, Unavailable
+from canvas.metrics import COMMIT_SECONDS, COMMITS_FAILED, SLOW_CLIENT_CLOSES, TRANSACTIONS
 from canvas.presence import REMOTE_EXPIRY_S
 from canvas.protocol import Result, Transaction
 from canvas.push import Batch, Decision, Ledger, Past, Push
@@ -130,6 +133,7 @@ class OpenRoom:
         for session_id in send.session_ids:
             socket = self.sockets.get(session_id)
             if socket is not None and not socket.send(send.payload, is_kept=send.is_kept):
+                SLOW_CLIENT_CLOSES.inc()
                 reason = "This connection reads too slowly; it may come back and resume."
                 self._drop(session_id, protocol.TOO_SLOW, reason)
 
@@ -256,6 +260,7 @@ class OpenRoom:
             except Unavailable as error:
                 # A socket's push waits for the database to come back; its number makes the second try harmless.
                 # A request's caller is told, and decides.
+                COMMITS_FAILED.inc()
                 log.warning("room.commit_failed", workflow=self.room.workflow_id, code=error.code)
                 self._fail(pushes, error)
                 again = [push for push in pushes if push.session_id in self.sockets]
@@ -289,11 +294,15 @@ class OpenRoom:
         if not pushes:
             self.tell()
             return
+        began = time.perf_counter()
         try:
             batch = await self._write(pushes)
         finally:
             self.tell()
         self.room.committed(batch)
+        COMMIT_SECONDS.observe(time.perf_counter() - began)
+        for outcome, count in Counter(result.outcome for _, result in batch.decisions).items():
+            TRANSACTIONS.labels(outcome).inc(count)
         self._untold = batch
         if not self.waiting:
             self.tell()

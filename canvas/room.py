@@ -367,7 +367,7 @@ class Room:
         """Somebody missed one. The next makes up for it; without news the hub's poll does."""
         return self._frames.is_owed
 
-    def tick(self, slow: Collection[str] = ()) -> tuple[list[Effect], dict[str, dict[str, Any]], tuple[str, ...]]:
+    def tick(self, slow: Collection[str] = ()) -> tuple[list[Send], dict[str, dict[str, Any]], tuple[str, ...]]:
         """One frame for everybody but the `slow`, and the presence that other processes have to hear."""
         (changed, left), runs = self.presences.take(), self.runs.take()
         tellings = self._frames.tell(changed, left, runs, self.sessions, slow)

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from canvas.errors import Invalid
+from canvas.metrics import BASE64_REFUSALS
 
 MAX_DEPTH = 64
 MAX_SAFE_INTEGER = 2**53 - 1  # beyond it JavaScript rounds, and two browsers would disagree
@@ -63,6 +64,7 @@ def _check_text(text: str) -> None:
     if "\0" in text:
         raise Invalid("The character U+0000 cannot be stored; remove it.", code="NUL_CHARACTER")
     if holds_base64_picture(text):
+        BASE64_REFUSALS.inc()
         raise Invalid(
             "Pictures are not stored as base64. Upload it with POST /api/artworks/upload-url and store its URL.",
             code="BASE64_REFUSED",

@@ -19,6 +19,7 @@ from jobs.artwork import Artwork, KeptArtwork, PictureKind, Place, Words
 from jobs.errors import ImageInvalid, ProcessingFailed, StorageFailed
 from jobs.images.decode import Facts
 from jobs.images.variants import Variant
+from jobs.metrics import processing
 from jobs.objects.links import Links
 from jobs.objects.port import ObjectStore
 from jobs.renders import EXTENSIONS, FOLDERS, KeptObject
@@ -113,8 +114,11 @@ class Artworks:
                 await self.store.check_limit(account_id)
             claim = await self._uploads.claim(key, account_id)
             try:
-                async with asyncio.timeout(DEADLINE_S):
-                    artwork = await self._create(key, claim, words, place, account_id, watermark, is_limited=is_limited)
+                with processing():
+                    async with asyncio.timeout(DEADLINE_S):
+                        artwork = await self._create(
+                            key, claim, words, place, account_id, watermark, is_limited=is_limited
+                        )
             except BaseException as error:
                 await self._let_go(key, claim)
                 if isinstance(error, TimeoutError):

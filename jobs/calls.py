@@ -8,6 +8,7 @@ whoever began: nothing stored: send; `sending`: ask the provider what became of 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -44,6 +45,7 @@ from jobs.errors import (
 from jobs.gate.port import Gate
 from jobs.job import Job
 from jobs.keeper import Keeper
+from jobs.metrics import CALL_SECONDS, COST_USD, POLL_TIMEOUTS, STAGE_SECONDS, stage
 from jobs.patience import Patience, Sleep, patiently
 from jobs.providers.port import Answer, Order, Ticket
 from jobs.run import Failure
@@ -133,6 +135,8 @@ class Errand:
         self._was_left = self._call is not None
         """Whoever had it before may be dead, and its place at the gate with it."""
         self._id = self._call.id if self._call else order_id(job.run, job.run.attempt, part.number)
+        self._began = time.monotonic() - (self._call.age_s if self._call else 0.0)
+        """When it was sent."""
         self._has_answer = False
         self._is_fresh = False
         """Whether the addresses of the pictures have been asked for once more."""
@@ -193,6 +197,7 @@ class Errand:
     async def _exchange(self, sending: Sending) -> Call | Outcome:
         job = self._job
         call = self._call = await self._store.send(job.run, sending)
+        self._began = time.monotonic()
         await self._calls.at("intended")
         try:
             reply = await job.provider.submit(self._order(call))
@@ -264,7 +269,8 @@ class Errand:
     # Keeping
 
     async def _keep(self, call: Call, answer: Answer) -> Outcome:
-        job, self._has_answer = self._job, True
+        job = self._job
+        self._came()
         if not answer.pictures:
             raise NoImageReturned(f"{job.name} sent no picture. Change the prompt a little.")
         cost_usd = answer.cost_usd if job.provider.is_paid else 0.0
@@ -275,15 +281,26 @@ class Errand:
             await self._calls.at("answered")
         else:
             await self._surely(lambda: self._store.check_held(job.run))
-        made, failures = await self._fetch(answer)
+        with stage("upload"):
+            made, failures = await self._fetch(answer)
         if call.ticket is not None and not self._is_fresh and _has_expired(failures):
             self._is_fresh = True
             return await self._follow(call)
         if not made:
             raise failures[0]
         await self._surely(lambda: self._store.kept(job.run, call, stored, made, cost_usd))
+        if cost_usd:
+            COST_USD.labels(job.provider.id, job.model_label).inc(cost_usd)
         await self._calls.at("kept")
         return Made(tuple(made), (*answer.notes, *(error.detail for error in failures)))
+
+    def _came(self) -> None:
+        """There is an answer; one that is fetched a second time is counted once."""
+        if not self._has_answer:
+            seconds = time.monotonic() - self._began
+            CALL_SECONDS.labels(self._job.provider.id, "answered").observe(seconds)
+            STAGE_SECONDS.labels("generation").observe(seconds)
+        self._has_answer = True
 
     async def _fetch(self, answer: Answer) -> tuple[list[MadePicture], list[JobError]]:
         job, keeper = self._job, self._calls.keeper
@@ -302,6 +319,7 @@ class Errand:
         job = self._job
         seconds = error.retry_after_s or job.provider.limits.penalty_s
         if isinstance(error, RateLimited):
+            self._count(error)
             await self._gate.penalise(job.provider.credential, seconds)
         failure = Failure.of(or_else or error, job.provider.id)
         return Waits(seconds, f"Waiting for {job.name}, about {seconds:.0f} s", failure)
@@ -310,6 +328,8 @@ class Errand:
         job, call = self._job, self._call
         if error.pauses_credential:
             await self._gate.pause(job.provider.credential, job.provider.id, error.code)
+        if call is not None and not self._has_answer:
+            self._count(error)
         failure = Failure.of(error, job.provider.id, self._charged(error))
         repeats = may_repeat(failure) and not self._has_answer
         if call is None or isinstance(error, PollTimeout):  # the latter stays open: the provider is still to be told
@@ -317,6 +337,12 @@ class Errand:
         state: CallState = "unknown" if isinstance(error, OutcomeUnknown) else "failed"
         await self._surely(lambda: self._store.failed(job.run, call, failure, state))
         return Failed(failure, repeats)
+
+    def _count(self, error: JobError) -> None:
+        provider = self._job.provider.id
+        CALL_SECONDS.labels(provider, error.code).observe(time.monotonic() - self._began)
+        if isinstance(error, PollTimeout):
+            POLL_TIMEOUTS.labels(provider).inc()
 
     async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
         """What a provider has said is in this process alone until it is stored, and nobody could ask for it again."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from canvas.errors import NotFound
 from canvas.relay.port import EventsHint, Hint, Relay
+from jobs.metrics import EVENT_LAG_SECONDS
 
 EventKind = Literal["status", "progress", "log", "error", "webhook"]
 
@@ -74,28 +75,32 @@ class Events:
             raise NotFound("There is no such run.")
 
         async with self._listening(workflow_id, run_id) as woken:
+            is_live = False
             while True:
                 woken.clear()
                 events = await self._store.of_run(run_id, after, PAGE)
-                for event in events:
+                for event in _timed(events) if is_live else events:
                     yield event
                     after = event.seq
                 if len(events) == PAGE:
                     continue
                 if await self._store.is_over(run_id, after):
                     return
+                is_live = True
                 await _wait(woken)
 
     async def follow_workflow(self, workflow_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
         """The same for all runs of a workflow, numbered in the workflow; has no end of its own."""
         async with self._listening(workflow_id) as woken:
+            is_live = False
             while True:
                 woken.clear()
                 events = await self._store.of_workflow(workflow_id, after, PAGE)
-                for event in events:
+                for event in _timed(events) if is_live else events:
                     yield event
                     after = event.workflow_seq
                 if len(events) < PAGE:
+                    is_live = True
                     await _wait(woken)
 
     @asynccontextmanager
@@ -112,6 +117,12 @@ class Events:
             yield woken
         finally:
             forget()
+
+
+def _timed(events: list[RunEvent]) -> Iterator[RunEvent]:
+    for event in events:
+        EVENT_LAG_SECONDS.observe(max(0.0, (datetime.now(UTC) - event.body.timestamp).total_seconds()))
+        yield event
 
 
 async def _wait(woken: asyncio.Event) -> None:

@@ -30,6 +30,11 @@ class Job:
         self._percents = [0] * len(self.parts)
         self._reports: dict[str, asyncio.Event] = {}
 
+    @property
+    def model_label(self) -> str:
+        """For metrics: a provider that takes any model's name must not make as many series."""
+        return self.model.id if any(model.id == self.model.id for model in self.provider.models) else "other"
+
     def report_of(self, part: Part) -> Report:
         """Of several orders: how far they are together, and which one speaks."""
         if len(self.parts) == 1:

@@ -12,6 +12,7 @@ from jobs.call import MadePicture
 from jobs.errors import DownloadFailed, ImageInvalid, StorageFailed
 from jobs.images.decode import Facts
 from jobs.images.variants import Variant
+from jobs.metrics import processing
 from jobs.objects.port import ObjectStore
 from jobs.patience import Patience, Sleep, patiently
 from jobs.providers.port import Picture, Provider
@@ -60,19 +61,21 @@ class Keeper:
         `number` is the order's, `first` the picture's in it. Raises DownloadFailed, DownloadBlocked, ImageInvalid,
         StorageFailed; each was tried as often as it makes sense.
         """
-        content, facts = await self._inspected(picture, provider.result_hosts, provider.own_origin)
-        if not picture.is_grid:
-            return [await self._put_original(run, f"{number}.{first}", content, facts, picture.seed)]
-        made = []
-        for place, quarter in enumerate(await self._pictures.quarters(content)):
-            facts = await self._pictures.inspect(quarter)
-            made.append(await self._put_original(run, f"{number}.{first}.{place}", quarter, facts, picture.seed))
-        return made
+        with processing():
+            content, facts = await self._inspected(picture, provider.result_hosts, provider.own_origin)
+            if not picture.is_grid:
+                return [await self._put_original(run, f"{number}.{first}", content, facts, picture.seed)]
+            made = []
+            for place, quarter in enumerate(await self._pictures.quarters(content)):
+                facts = await self._pictures.inspect(quarter)
+                made.append(await self._put_original(run, f"{number}.{first}.{place}", quarter, facts, picture.seed))
+            return made
 
     async def keep_from(self, of: Salted, url: str) -> MadePicture:
         """The original of an import, from any public address. Raises as `keep`."""
-        content, facts = await self._inspected(Picture(url=url), None, None)
-        return await self._put_original(of, "0", content, facts, None)
+        with processing():
+            content, facts = await self._inspected(Picture(url=url), None, None)
+            return await self._put_original(of, "0", content, facts, None)
 
     async def discard(self, key: str) -> None:
         """Raises StorageFailed."""

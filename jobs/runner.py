@@ -17,6 +17,7 @@ from jobs.errors import Cancelled, JobError, LeaseLost, ProviderFailed
 from jobs.job import Job
 from jobs.keeper import Keeper
 from jobs.lease import Guard
+from jobs.metrics import stage
 from jobs.patience import Patience, Sleep, patiently
 from jobs.progress import Previews, Reporter
 from jobs.providers.registry import Registry
@@ -170,7 +171,8 @@ class Runner:
         await self._claims.note(run, message, {"code": "PARTIAL_RESULT", "reasons": reasons})
 
     async def _finish(self, claim: Claim, made: MadePicture) -> KeptPicture:
-        picture, error = await self._keeper.finish_or_bare(claim.run, made, claim.account_name)
+        with stage("variants"):
+            picture, error = await self._keeper.finish_or_bare(claim.run, made, claim.account_name)
         if error is not None:
             await self._claims.note(claim.run, error.detail, {"code": "VARIANT_FAILED"})
         return picture
@@ -187,7 +189,8 @@ class Runner:
                 await self._fail(run, decision)
             case pictures:
                 await self._calls.at("stored")
-                await self._surely(lambda: self._claims.complete(run, pictures))
+                with stage("node"):
+                    await self._surely(lambda: self._claims.complete(run, pictures))
                 log.info("run.completed", pictures=len(pictures))
                 await self._calls.at("completed")
 

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from app.auth.callers import Caller, Callers
 from app.auth.rates import RequestRates
 from app.compose import Services
+from app.observe.metrics import Scrapes
 from app.stopping import Stopping
 from canvas.errors import Invalid, NotFound, NotSignedIn
 from canvas.hub import Hub
@@ -23,6 +24,7 @@ UNCOUNTED = {"uncounted": True}
 TheServices = NamedDependency[Services]
 TheHub = NamedDependency[Hub]
 TheStopping = NamedDependency[Stopping]
+TheScrapes = NamedDependency[Scrapes]
 CallerRequest = Request[Caller, None, State]
 OpenRequest = Request[Caller | None, None, State]
 

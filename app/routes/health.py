@@ -44,9 +44,7 @@ class HealthController(Controller):
     @get(operation_id="getHealth")
     async def health(self, services: TheServices) -> Response[Health]:
         """Every service Easel stands on: 200 when all of them answer, else 503 with which one does not."""
-        names = ("database", "redis", "storage", "worker")
-        checks = (_database(services), _redis(services), services.objects.check(), _worker(services))
-        found = dict(zip(names, await asyncio.gather(*map(_state, names, checks)), strict=True))
+        found = await states_of(services)
         is_healthy = all(state == "connected" for state in found.values())
         reasons = {name: _REASONS[name] for name, state in found.items() if state != "connected"}
         health = Health("healthy" if is_healthy else "unhealthy", found, VERSION, reasons)
@@ -63,6 +61,13 @@ class HealthController(Controller):
         state = "stopping" if stopping.event.is_set() else await _state("database", _database(services))
         is_ready = state == "connected"
         return Response({"status": "ready" if is_ready else state}, status_code=200 if is_ready else 503)
+
+
+async def states_of(services: Services) -> dict[str, str]:
+    """`connected` or `disconnected`, of each service."""
+    names = ("database", "redis", "storage", "worker")
+    checks = (_database(services), _redis(services), services.objects.check(), _worker(services))
+    return dict(zip(names, await asyncio.gather(*map(_state, names, checks)), strict=True))
 
 
 async def _state(name: str, check: Awaitable[None]) -> str:

@@ -18,6 +18,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from canvas.errors import Invalid
 from jobs.errors import StorageFailed
+from jobs.metrics import STORAGE_WRITES
 from jobs.objects.port import Listed
 
 if TYPE_CHECKING:  # obstore keeps these types in its stubs only
@@ -140,10 +141,15 @@ async def _chunks(found: GetResult) -> AsyncIterator[bytes]:
 
 @contextmanager
 def _translated(verb: str) -> Iterator[None]:
+    """Its errors into ours; writes are counted."""
     try:
         yield
     except (BaseError, OSError) as error:
+        if verb == "write":
+            STORAGE_WRITES.labels("failure").inc()
         raise StorageFailed(f"Easel could not {verb} the picture store. Check EASEL_STORAGE_URL.") from error
+    if verb == "write":
+        STORAGE_WRITES.labels("success").inc()
 
 
 def open_objects(url: str) -> Objects:

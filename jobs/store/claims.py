@@ -11,6 +11,7 @@ import msgspec
 from canvas.relay.port import Relay
 from canvas.store.postgres import Pool, reaching_the_database
 from jobs.errors import Cancelled, LeaseLost
+from jobs.metrics import QUEUE_WAIT_SECONDS
 from jobs.providers.port import Progress
 from jobs.renders import KeptPicture
 from jobs.run import TRANSITIONS, Failure, Payload, PictureUrl, Run
@@ -51,6 +52,8 @@ class Claims:
                     await this.append(run_id, "log", "Taken over by another worker", data={"fence": run.fence})
                 else:
                     await this.tell(run, "Started", data={"attempt": run.attempt})
+            if not is_takeover:
+                QUEUE_WAIT_SECONDS.observe(max(0.0, row["waited"].total_seconds()))
             return Claim(run, row["account_name"], is_takeover)
         return None
 
@@ -211,7 +214,7 @@ _BEGIN = """
     UPDATE runs SET status = 'running', attempt = attempt + (NOT mine.was_running)::int,
       takeovers = takeovers + mine.was_running::int, progress = coalesce(progress, 0)
     FROM mine, accounts WHERE runs.id = mine.id AND accounts.id = runs.account_id
-    RETURNING runs.*, mine.was_running, accounts.name AS account_name"""
+    RETURNING runs.*, mine.was_running, accounts.name AS account_name, clock_timestamp() - runs.run_after AS waited"""
 _HEARTBEAT = """
     UPDATE runs SET lease_until = clock_timestamp() + $3::interval
     WHERE id = $1 AND fence = $2 AND status = 'running' RETURNING cancel_requested"""

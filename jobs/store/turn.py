@@ -13,6 +13,7 @@ from canvas.relay.port import EventsHint, Hint, Relay, RunsHint
 from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
 from jobs.events import EventKind
+from jobs.metrics import RUN_FAILURES, RUNS
 from jobs.run import Frame, NodeChange, Run, node_change
 from jobs.store.batch_places import fill
 
@@ -28,6 +29,8 @@ class Turn:
         self.hints: list[Hint] = []
         self.batches: set[str] = set()
         """Those of which a run has ended."""
+        self.moved: list[Run] = []
+        """Runs that have come into another status, to be counted after the commit."""
 
     async def append(
         self,
@@ -86,6 +89,7 @@ class Turn:
         at = await self.append(
             run.id, "status", message, progress=run.progress, data={"status": run.status, **(data or {})}
         )
+        self.moved.append(run)
         if run.batch_id is not None and not run.is_live:
             self.batches.add(run.batch_id)
         if with_node:
@@ -117,6 +121,14 @@ async def turns(database: Pool, relay: Relay, workflow_ids: Iterable[str]) -> As
     for workflow_id, this in these.items():
         for hint in this.hints:
             relay.publish(workflow_id, hint)
+        for run in this.moved:
+            _count(run)
+
+
+def _count(run: Run) -> None:
+    RUNS.labels(run.status).inc()
+    if run.status == "failed" and run.error is not None:
+        RUN_FAILURES.labels(run.request.provider, run.error.code).inc()
 
 
 async def _lock(connection: Connection, workflow_id: str) -> Head | None:

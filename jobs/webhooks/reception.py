@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from canvas.errors import NotFound, NotSignedIn, Unavailable
+from jobs.metrics import WEBHOOKS
 from jobs.webhooks import midjourney
 from jobs.webhooks.delivery import Clock, Delivery, NotBelieved, Sender
 from jobs.webhooks.fal import FalSender, KeyRing
@@ -22,8 +23,7 @@ log = structlog.get_logger(__name__)
 class Reception:
     def __init__(self, inbox: Inbox, senders: Mapping[str, Sender]) -> None:
         self.inbox = inbox
-        self.counts: Counter[tuple[str, str]] = Counter()
-        """By provider and outcome: known, unknown, duplicate, or why a report was not believed."""
+        self._refused: Counter[tuple[str, str]] = Counter()
         self._senders = senders
 
     async def receive(self, provider: str, delivery: Delivery, order: str | None) -> Kept:
@@ -55,13 +55,14 @@ class Reception:
             log.warning("webhook.waits", reason=error.detail)
 
     def _counted(self, provider: str, kept: Kept) -> Kept:
-        self.counts[provider, kept.outcome] += 1
+        WEBHOOKS.labels(provider, kept.outcome).inc()
         return kept
 
     def _refusal(self, provider: str, error: NotBelieved) -> NotSignedIn:
         """The same sentence for every reason: whoever tries to forge one learns nothing."""
-        self.counts[provider, error.reason] += 1
-        so_far = self.counts[provider, error.reason]
+        WEBHOOKS.labels(provider, error.reason).inc()
+        self._refused[provider, error.reason] += 1
+        so_far = self._refused[provider, error.reason]
         if so_far & (so_far - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a flood of forgeries must not be one of log lines
             log.warning("webhook.refused", provider=provider, reason=error.reason, so_far=so_far)
         return NotSignedIn("This report is not signed as it should be.", code="WEBHOOK_SIGNATURE_INVALID")

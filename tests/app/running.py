@@ -51,7 +51,7 @@ class Process:
         assert self._process.stderr is not None
         self._reader = threading.Thread(target=self._read, args=(self._process.stderr,))
         self._reader.start()
-        if not self._is_ready.wait(_READY_S) or self._process.poll() is not None:
+        if not self._is_ready.wait(_READY_S) or not self._ready.search(self.text):
             self.stop()
             raise AssertionError(f"`easel {command}` did not come up:\n{self.text}")
 

@@ -108,4 +108,5 @@ async def test_picture_is_shown_soon_after_it_has_come(
     )
 
     assert p99 < SLOWEST_S
-    assert group > 1 or median(took_s) < TYPICAL_S
+    if group == 1 and rounds > 2:  # a soak has the machine to itself, and enough of them to speak of what is typical
+        assert median(took_s) < TYPICAL_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,18 @@ from jobs.providers.port import Picture, PromptSpec, Report
 from tests.jobs.world import World, draw
 
 pytestmark = pytest.mark.anyio
+
+
+class WatchedDrain(Drain):
+    """Says when it has begun to wait: a second cancellation before that would be one with the first."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.waits = asyncio.Event()
+
+    async def _wait_for(self, task: asyncio.Future[Any]) -> None:
+        self.waits.set()
+        await super()._wait_for(task)
 
 
 async def stopped_in_the_middle(world: World, drain: Drain) -> tuple[str, asyncio.Task[bool]]:
@@ -131,10 +144,12 @@ async def test_cancel_of_its_person_does_not_wait(world: World) -> None:
 
 async def test_cancel_reaches_an_order_that_a_stopping_worker_waits_for(world: World) -> None:
     """JB9, JB15"""
-    _, carrying = await stopped_in_the_middle(world, Drain(60))
-    await asyncio.sleep(0)  # the first cancellation has been heard: from here on it waits
+    drain = WatchedDrain(60)
+    _, carrying = await stopped_in_the_middle(world, drain)
+    await drain.waits.wait()
 
     carrying.cancel()
-    await gone(carrying)
+    async with asyncio.timeout(10):  # and not the minute that it would wait for the order
+        await gone(carrying)
 
     assert world.provider.was_cancelled
