@@ -24,7 +24,9 @@ def test_what_the_worker_counted_is_in_the_servers_answer(easel: RunningEasel) -
 
 def processed(client: httpx.Client) -> float:
     families = text_string_to_metric_families(client.get("/metrics").text)
-    samples = [sample for family in families for sample in family.samples]
     return sum(
-        one.value for one in samples if one.name == "image_processing_total" and one.labels == {"status": "success"}
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "image_processing_total" and sample.labels == {"status": "success"}
     )
