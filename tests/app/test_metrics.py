@@ -1,4 +1,4 @@
-"""What Prometheus finds (CONTRACT §9): every name, after the thing has happened, and for nobody whom it does not concern."""
+"""What Prometheus finds (CONTRACT §9): every name, after what it counts has happened, and only for operators."""
 
 from __future__ import annotations
 
