@@ -46,8 +46,9 @@ bench: setup .setup/node.checked ## every benchmark beside the peers (an hour or
 bench-quick: setup .setup/node.checked ## benchmarks in three minutes or less
 	@$(NODE_PATH) exec .venv/bin/python -m benchmarks --glance $(ARGS)
 
-soak: setup web browser ## the long versions of fuzz, chaos and simulation
-	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" exec .venv/bin/pytest -m soak
+soak: setup web browser .setup/prometheus.path ## the long versions of fuzz, chaos and simulation
+	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_PROMETHEUS="$$(cat .setup/prometheus.path)" \
+		exec .venv/bin/pytest -m soak
 
 setup: .venv/.installed ## the virtual environment, from requirements.lock
 
@@ -74,6 +75,9 @@ clean: ## remove everything installed and built; the data in .easel stays
 .setup/node.checked: .venv/.installed .ci/node.lock
 	@$(PYTHON) bootstrap.py node
 	@touch $@
+
+.setup/prometheus.path: .venv/.installed
+	@$(PYTHON) bootstrap.py prometheus
 
 .setup/browser: .venv/.installed
 	@$(PYTHON) bootstrap.py browser

@@ -1,4 +1,4 @@
-"""Installs what a bare checkout lacks, with the standard library alone: `python bootstrap.py python|node|browser`.
+"""Installs what a bare checkout lacks, with the standard library alone: `python bootstrap.py STEP`.
 
 The Makefile calls it and remembers what is done. Everything lands in .venv and .setup; the machine itself is left alone
 (but for Chromium, where apt and root are at hand).
@@ -66,6 +66,23 @@ def install_browser() -> None:
     (SETUP / "browser").write_text(browser or "")
 
 
+def install_prometheus() -> None:
+    """For the tests of the alerts: Debian's, into .setup/prometheus. Writes its path, empty where there is none."""
+    found = shutil.which("prometheus")
+    if found is None and shutil.which("apt-get") and shutil.which("dpkg"):
+        say("No Prometheus on PATH: unpacking Debian's for the tests of the alerts")
+        folder = SETUP / "prometheus"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        subprocess.run(["apt-get", "download", "-qq", "prometheus"], cwd=folder, check=False)  # noqa: S607
+        for package in folder.glob("*.deb"):
+            run("dpkg", "-x", package, folder)
+            package.unlink()
+            found = str(folder / "usr" / "bin" / "prometheus")
+    SETUP.mkdir(exist_ok=True)
+    (SETUP / "prometheus.path").write_text(found or "")
+
+
 def find_uv() -> Path:
     """Ours in .setup/uv, put there by whichever pip there is; else one on PATH."""
     ours = SETUP / "uv" / "bin" / "uv"
@@ -126,7 +143,12 @@ def say(sentence: str) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, and so ends the program that we wait for
-    steps = {"python": install_python, "node": install_node, "browser": install_browser}
+    steps = {
+        "python": install_python,
+        "node": install_node,
+        "browser": install_browser,
+        "prometheus": install_prometheus,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit(f"usage: python {Path(__file__).name} {'|'.join(steps)}")
     try:
