@@ -33,11 +33,13 @@ from jobs.images.decode import Limits
 from jobs.images.sandbox import PictureWorkers
 from jobs.imports import Imports
 from jobs.keeper import Keeper
+from jobs.metrics import expect as expect_counts
 from jobs.objects.links import Links
 from jobs.objects.store import Objects, open_objects
 from jobs.originals import Originals
 from jobs.patience import Patience
 from jobs.providers.http import open_http
+from jobs.providers.registry import SETTINGS as PROVIDERS
 from jobs.providers.registry import Registry
 from jobs.queue import ArqDoorbell
 from jobs.run import PictureUrl
@@ -114,6 +116,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         http = await stack.enter_async_context(open_http())
         downloads = Downloads(private_hosts=settings.allow_private_hosts)
         registry = registry_of(settings, pictures, http)
+        expect_counts(PROVIDERS)
         run_store = RunStore(database, relay, limits_of(settings))
         renders = RenderStore(database, picture_url)
         bells = BellStore(database, ArqDoorbell(redis))

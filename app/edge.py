@@ -1,12 +1,18 @@
 """What every answer goes through on its way out, whoever made it: Litestar, its error handlers, its static files."""
 
+import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
 from litestar.datastructures import MutableScopeHeaders
+from structlog.contextvars import bind_contextvars
 
 from app.observe.metrics import count_request
+
+log = structlog.get_logger(__name__)
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -25,8 +31,15 @@ _LINKS = (
 )  # whoever only looks (a chat's link preview) must not use a login link up, nor become a guest
 
 
+_HARMLESS_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
 class Edge:
-    """An ASGI application around another one: security headers on all answers, and HEAD wherever GET works."""
+    """An ASGI application around another one: security headers and a request's id on all answers, and HEAD wherever GET
+    works.
+
+    The id is the caller's own X-Request-Id, if it is a harmless one; every log line of the request carries it.
+    """
 
     def __init__(self, app: App, *, cdn_url: str | None = None) -> None:
         self._app = app
@@ -42,11 +55,21 @@ class Edge:
             return
 
         began = time.perf_counter()
+        request_id = _request_id(scope)
+        bind_contextvars(request=request_id)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                count_request(scope["method"], message["status"], time.perf_counter() - began)
-                self._guard(scope, message)
+                seconds = time.perf_counter() - began
+                count_request(scope["method"], message["status"], seconds)
+                self._guard(scope, message, request_id)
+                log.debug(
+                    "request.answered",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=message["status"],
+                    seconds=round(seconds, 4),
+                )
             await send(message)
 
         if scope["method"] == "HEAD" and not scope["path"].startswith(_LINKS):
@@ -54,13 +77,19 @@ class Edge:
         else:
             await self._app(scope, receive, send_guarded)
 
-    def _guard(self, scope: Scope, message: Message) -> None:
+    def _guard(self, scope: Scope, message: Message, request_id: str) -> None:
         headers = MutableScopeHeaders(message)  # type: ignore[arg-type]  # a message has headers as a scope has
+        headers["X-Request-Id"] = request_id
         for name, value in self._headers.items():
             if name not in headers:  # a stored picture has a stricter policy of its own
                 headers[name] = value
         if scope["path"].startswith("/api/") and "Cache-Control" not in headers:
             headers["Cache-Control"] = "private, no-cache"  # kept for its ETag at most, and never by a proxy
+
+
+def _request_id(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given.decode() if _HARMLESS_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 class _Disconnecting:

@@ -129,7 +129,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
             "if-none-match",
             "last-event-id",
         ],
-        expose_headers=["easel-seq", "etag", "idempotency-replayed", "location", "retry-after"],
+        expose_headers=["easel-seq", "etag", "idempotency-replayed", "location", "retry-after", "x-request-id"],
         max_age=600,
     )
 

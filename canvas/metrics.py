@@ -6,6 +6,8 @@ Names and labels are outward: dashboards and alerts in `docs/ops` query them. La
 from prometheus_client import Counter, Histogram
 
 TRANSACTIONS = Counter("easel_transactions", "Pushes that were answered: commit, rebase or reject.", ["outcome"])
+for _outcome in ("commit", "rebase", "reject"):
+    TRANSACTIONS.labels(_outcome)  # shown at 0: to Prometheus, a series that is born at 1 has not increased
 COMMIT_SECONDS = Histogram(
     "easel_commit_seconds",
     "How long it took to store what had gathered in a room, in one commit.",

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -51,7 +52,7 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=Context())  # or its log lines would name whoever came first
         self._running.add(task)
         task.add_done_callback(self._forget)
         return task

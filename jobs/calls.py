@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from canvas.errors import Unavailable
 from canvas.relay.port import Relay
@@ -55,6 +56,8 @@ from jobs.webhooks.addresses import Addresses
 SIDE_BY_SIDE = 4  # orders of one run that are under way at a time
 HOLD_EVERY_S = 20.0  # a place at the gate lasts a minute
 STORE_PAUSES_S = (0.2, 0.5, 1.0, *[2.0] * 10)  # longer than a lease: that ends it (JB6)
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -289,6 +292,7 @@ class Errand:
         if not made:
             raise failures[0]
         await self._surely(lambda: self._store.kept(job.run, call, stored, made, cost_usd))
+        log.info("order.kept", order=self._id, model=job.model_label, pictures=len(made), cost_usd=cost_usd)
         if cost_usd:
             COST_USD.labels(job.provider.id, job.model_label).inc(cost_usd)
         await self._calls.at("kept")
@@ -300,6 +304,7 @@ class Errand:
             seconds = time.monotonic() - self._began
             CALL_SECONDS.labels(self._job.provider.id, "answered").observe(seconds)
             STAGE_SECONDS.labels("generation").observe(seconds)
+            log.info("order.answered", order=self._id, provider=self._job.provider.id, seconds=round(seconds, 3))
         self._has_answer = True
 
     async def _fetch(self, answer: Answer) -> tuple[list[MadePicture], list[JobError]]:

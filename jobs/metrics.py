@@ -6,7 +6,7 @@ Names and labels are outward: dashboards and alerts in `docs/ops` query them. No
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
@@ -53,6 +53,17 @@ STORAGE_WRITES = Counter("easel_storage_writes", "Writes to the picture store: s
 EVENT_LAG_SECONDS = Histogram(
     "easel_event_lag_seconds", "From when a run's event was stored until a live stream passed it on.", buckets=_SHORT
 )
+
+
+def expect(providers: Iterable[str]) -> None:
+    """Show at 0 what may be counted: to Prometheus, a series that is born at 1 has not increased."""
+    for provider in providers:
+        POLL_TIMEOUTS.labels(provider)
+    for status in ("success", "failure"):
+        PROCESSED.labels(status)
+        STORAGE_WRITES.labels(status)
+    for status in ("pending", "running", "completed", "failed", "cancelled"):
+        RUNS.labels(status)
 
 
 @contextmanager

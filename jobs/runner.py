@@ -86,7 +86,9 @@ class Runner:
             return False
         if claim is None:
             return False
-        with structlog.contextvars.bound_contextvars(run=claim.run.id, rung_for=rung_for):
+        with structlog.contextvars.bound_contextvars(
+            run=claim.run.id, workflow=claim.run.workflow_id, account=claim.run.account_id, rung_for=rung_for
+        ):
             try:
                 await self._carry(claim)
             except LeaseLost:

@@ -7,6 +7,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp
+from structlog.contextvars import bind_contextvars
 
 from app.auth.callers import Caller, Callers
 from app.auth.rates import RequestRates
@@ -16,6 +17,7 @@ from app.stopping import Stopping
 from canvas.errors import Invalid, NotFound, NotSignedIn
 from canvas.hub import Hub
 
+MAX_LOGGED_CHARACTERS = 64  # of an id that may be none
 OPEN = {"open": True}
 """`opt` of a route that anybody may call."""
 UNCOUNTED = {"uncounted": True}
@@ -40,6 +42,8 @@ class Authentication(AbstractAuthenticationMiddleware):
     async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg]
         if connection.scope["type"] == ScopeType.HTTP:
             _refuse_nul(connection)
+        if (workflow_id := connection.path_params.get("workflow_id")) is not None:
+            bind_contextvars(workflow=str(workflow_id)[:MAX_LOGGED_CHARACTERS])
         if connection.scope["type"] != ScopeType.HTTP or connection.route_handler.opt.get("open"):
             return AuthenticationResult(user=None, auth=None)  # sockets and open routes ask for themselves
         method = str(connection.scope.get("method", "GET"))
@@ -52,6 +56,8 @@ class Authentication(AbstractAuthenticationMiddleware):
             raise
         if caller is not None and caller.via != "admin" and not connection.route_handler.opt.get("uncounted"):
             await self._rates.count_request(caller.account_id)
+        if caller is not None:
+            bind_contextvars(account=caller.account_id)
         return AuthenticationResult(user=caller, auth=None)
 
 

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.browser
 COUNT = 20
 DRAG_S = 3.0
 SMOOTH_MS = 1000 / 30
-FEWEST_FPS = 5.0  # anything less is a slide show; a busy machine draws 12 and more, a quiet one 30 and more
+FEWEST_FPS = [
+    pytest.param(5.0, id="no slide show"),  # whatever else the machine does
+    pytest.param(30.0, id="smooth", marks=pytest.mark.soak),  # on a quiet one
+]
 
 RECORD = """
 ids => {
@@ -119,8 +122,9 @@ def stored_at(easel: RunningEasel, page: Page) -> tuple[float, float]:
     return place["x"], place["y"]
 
 
+@pytest.mark.parametrize("fewest_fps", FEWEST_FPS)
 def test_what_another_drags_moves_on_this_screen_and_never_back(
-    easel: RunningEasel, browser: Browser, complaints: list[str]
+    easel: RunningEasel, browser: Browser, complaints: list[str], fewest_fps: float
 ) -> None:
     ada, mara = open_for_two(easel, browser, complaints)
     hand = Hand(ada)
@@ -141,14 +145,15 @@ def test_what_another_drags_moves_on_this_screen_and_never_back(
     seen = smoothness(moving)
     print(f"a watched drag: {seen}")
     assert [(a, b) for a, b in pairwise(places) if b < a - 0.01] == []
-    assert seen.moves_per_s >= FEWEST_FPS
+    assert seen.moves_per_s >= fewest_fps
 
 
 WHERE = """() => document.querySelector('.react-flow__node[data-id="n0"]').style.transform"""
 
 
+@pytest.mark.parametrize("fewest_fps", FEWEST_FPS)
 def test_two_who_drag_the_same_nodes_each_keep_their_own_until_they_let_go(
-    easel: RunningEasel, browser: Browser, complaints: list[str]
+    easel: RunningEasel, browser: Browser, complaints: list[str], fewest_fps: float
 ) -> None:
     ada, mara = open_for_two(easel, browser, complaints)
     hands = Hand(ada), Hand(mara)
@@ -182,7 +187,7 @@ def test_two_who_drag_the_same_nodes_each_keep_their_own_until_they_let_go(
             [frame for frame, place in zip(frames, path, strict=True) if path[0][own] < place[own]][:released]
         )
         print(f"a drag against another's: {seen}")
-        assert seen.frames_per_s >= FEWEST_FPS
+        assert seen.frames_per_s >= fewest_fps
 
 
 def is_one_way(path: list[tuple[float, float]]) -> bool:

@@ -94,8 +94,10 @@ class Process:
 class Server(Process):
     def __init__(self, environment: dict[str, str]) -> None:
         super().__init__("serve", {"EASEL_PORT": "0", "EASEL_ADMIN_TOKEN": ADMIN_TOKEN} | environment, "server.ready")
-        found = re.search(r"listening=(127\.0\.0\.1:\d+)", self.text)
-        assert found, self.text
+        found = re.search(r'listening(?:=|": ")(127\.0\.0\.1:\d+)', self.text)
+        if found is None:
+            self.stop()
+            raise AssertionError(self.text)
         self.url = f"http://{found[1]}"
 
 

@@ -261,3 +261,26 @@ def test_edits_go_on_without_redis(another_server: Callable[..., Server], newcom
     answer = person.http.patch(f"/api/workflows/{person.workflow()}/nodes/a", json={"data": {"x": 1}})
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("my-own.id_1", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("", False)]
+)
+def test_request_has_an_id_in_its_answer(server: Server, given: str, kept: bool) -> None:
+    """The caller's own, if it is harmless in a log."""
+    answered = httpx.get(f"{server.url}/health/live", headers={"X-Request-Id": given}, trust_env=False)
+    found = answered.headers["x-request-id"]
+    assert (found == given) is kept
+    assert 1 <= len(found) <= 64
+
+
+def test_log_lines_of_a_request_say_whose_it_is(another_server: Callable[..., Server], person: Person) -> None:
+    loud = another_server(LOG_LEVEL="debug", EASEL_ENV="production")
+    headers = {"Authorization": f"Bearer {person.token}", "X-Request-Id": "traced-request"}
+    answered = httpx.get(f"{loud.url}/api/workflows/wf_none", headers=headers, trust_env=False)
+    assert answered.status_code == 404
+    loud.stop()
+
+    lines = [json.loads(line) for line in loud.log if '"traced-request"' in line]
+    [line] = [line for line in lines if line["event"] == "request.answered"]
+    assert (line["account"], line["workflow"], line["status"], line["method"]) == (person.id, "wf_none", 404, "GET")

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from statistics import quantiles
+from statistics import median, quantiles
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from tests.chaos.people import Person, come_in
 from tests.chaos.site import Site, at_a_site
 
 GOOD = 4
+ROUNDS, ROUND_S = 7, 8
 EVERY_S = 0.05
 MOST_RSS_GROWTH = 160 << 20  # one queue of 8 MiB, 16 MiB of pushes that wait, the document, and what Python keeps of it
 ANSWERED_S = 5.0
@@ -56,20 +57,27 @@ def test_who_never_reads_and_who_floods_harm_nobody_else() -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_neighbours_of_a_flood_are_served_as_before() -> None:
-    """p99 of acknowledgement and delivery, before and during. Wants a quiet machine."""
+    """p99 of acknowledgement and delivery, alone and beside it by turns: what else the machine does hits both.
+
+    Wants a quiet machine all the same.
+    """
 
     async def scenario(site: Site) -> None:
         workflow_id, crowd = (await site.workflow())["id"], (await site.workflow())["id"]
         async with at_work(site, workflow_id) as people:
             await measured(people, 3)  # warm
-            before = await measured(people, 20)
-            async with silent_reader(site, crowd):
-                flood = asyncio.create_task(flooding(site, crowd, 0, 1))
-                during = await measured(people, 20)
-                flood.cancel()
-                await asyncio.wait({flood})
-        for what, was, is_ in zip(("acknowledgement", "delivery"), before, during, strict=True):
-            print(f"{what}: p99 {was * 1000:.1f} ms before, {is_ * 1000:.1f} ms beside a flood ({is_ / was:.2f} x)")
+            alone: list[tuple[float, float]] = []
+            beside: list[tuple[float, float]] = []
+            for _ in range(ROUNDS):
+                alone.append(await measured(people, ROUND_S))
+                async with silent_reader(site, crowd):
+                    flood = asyncio.create_task(flooding(site, crowd, 0, 1))
+                    beside.append(await measured(people, ROUND_S))
+                    flood.cancel()
+                    await asyncio.wait({flood})
+        for number, what in enumerate(("acknowledgement", "delivery")):
+            was, is_ = (median(each[number] for each in rounds) for rounds in (alone, beside))
+            print(f"{what}: p99 {was * 1000:.1f} ms alone, {is_ * 1000:.1f} ms beside a flood ({is_ / was:.2f} x)")
             assert is_ <= 1.2 * was
 
     at_a_site(scenario, servers=1)

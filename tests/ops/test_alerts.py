@@ -49,7 +49,7 @@ class Vendor:
         match self.does:
             case "break":
                 return told({"error": "down"}, 500)
-            case "hang" if asked.method == "POST":
+            case "hang" if asked.method == "POST" and asked.body:
                 return told({"job_id": f"job-{asked.json()['jobId']}"}, 202)
             case "hang":
                 return told({"job_id": asked.path.rpartition("/")[2], "status": "running"})
