@@ -255,11 +255,13 @@ async def database_is_slow(scene: Scene) -> tuple[str, ...]:
 
     async def edit_slowly() -> None:
         connection = await asyncpg.connect(scene.site.postgres.url)
-        async with connection.transaction():
-            await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", made["id"])
-            edit = asyncio.create_task(scene.http.patch(path, json={"data": {"x": 1}}))
-            await asyncio.sleep(0.6)  # the outage itself
-        await connection.close()
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT FROM workflows WHERE id = $1 FOR UPDATE", made["id"])
+                edit = asyncio.create_task(scene.http.patch(path, json={"data": {"x": 1}}))
+                await asyncio.sleep(0.6)  # the outage itself
+        finally:
+            await connection.close()
         assert (await edit).status_code == 200
 
     path = f"/api/workflows/{made['id']}/nodes/a"
