@@ -22,7 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # React Flow places nodes with style attributes set by script, which CSP does not count as inline.
 _PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:{cdn}; connect-src 'self' ws: wss:; "
+    "default-src 'self'; img-src 'self' data: blob:{pictures}; connect-src 'self' ws: wss:{uploads}; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _LINKS = (
@@ -41,12 +41,14 @@ class Edge:
     The id is the caller's own X-Request-Id, if it is a harmless one; every log line of the request carries it.
     """
 
-    def __init__(self, app: App, *, cdn_url: str | None = None) -> None:
+    def __init__(self, app: App, *, cdn_url: str | None = None, store_url: str | None = None) -> None:
+        """`store_url`: where pages send uploads straight to, and where signed links show pictures."""
         self._app = app
+        cdn, store = _source(cdn_url), _source(store_url)
         self._headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
-            "Content-Security-Policy": _PAGE_POLICY.format(cdn=f" {cdn_url}" if cdn_url else ""),
+            "Content-Security-Policy": _PAGE_POLICY.format(pictures=cdn + store, uploads=store),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +92,13 @@ class Edge:
 def _request_id(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given.decode() if _HARMLESS_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _source(url: str | None) -> str:
+    """What CSP takes for everything under an address: the bucket, and not its neighbours on the same host."""
+    if not url:
+        return ""
+    return " " + url.partition("?")[0].rstrip("/").replace(";", "%3B").replace(",", "%2C") + "/"
 
 
 class _Disconnecting:

@@ -50,6 +50,7 @@ from app.stopping import Stopping
 from app.sweeper import keep_ending_shares, keep_looking_at, keep_sweeping
 from canvas.hub import Hub, LiveRuns, open_hub
 from canvas.protocol import MAX_MESSAGE_BYTES
+from jobs.errors import StorageFailed
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ def openapi_document() -> dict[str, Any]:
     return describe(API, INJECTED, INJECTED_TYPES)
 
 
-def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
+def create_app(services: Services, hub: Hub, stopping: Stopping, store_url: str | None) -> Edge:
     settings = services.settings
     litestar = Litestar(
         route_handlers=[*API, room, *schema_routes(openapi_document), *page_routes()],
@@ -108,7 +109,7 @@ def create_app(services: Services, hub: Hub, stopping: Stopping) -> Edge:
         logging_config=None,
         debug=False,
     )
-    return Edge(litestar, cdn_url=settings.cdn_url)  # type: ignore[arg-type]  # Litestar's ASGI types are its own
+    return Edge(litestar, cdn_url=settings.cdn_url, store_url=store_url)  # type: ignore[arg-type]  # Litestar's ASGI types are its own
 
 
 def _giving(value: Any) -> Callable[[], Any]:
@@ -181,7 +182,7 @@ async def serve(settings: Settings) -> None:
     ):
         stopping = Stopping()
         config = uvicorn.Config(
-            create_app(services, hub, stopping),
+            create_app(services, hub, stopping, await _store_url(services)),
             loop="uvloop",
             http="httptools",
             ws=Connection,
@@ -211,6 +212,15 @@ async def serve(settings: Settings) -> None:
             for task in sweeping:
                 task.cancel()
             await asyncio.wait(sweeping)
+
+
+async def _store_url(services: Services) -> str | None:
+    """Where pages may send uploads to. None: only to us."""
+    try:
+        return await services.objects.signed_beginning()
+    except StorageFailed as error:
+        log.warning("storage.does_not_sign", reason=error.detail)
+        return None
 
 
 def live_runs(services: Services) -> LiveRuns:

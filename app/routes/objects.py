@@ -87,10 +87,10 @@ class ObjectsController(Controller):
             unsatisfiable = {**headers, "Content-Range": f"bytes */{stored.size_bytes}"}
             return Response(None, status_code=416, headers=unsatisfiable)
         start, end = span
-        content = await services.objects.open(stored.key, start, end)
+        is_part = (start, end) != (0, stored.size_bytes)
+        content = await services.objects.open(stored.key, start, end if is_part else None)
         if content is None:
             raise NotFound(_NONE)
-        is_part = (start, end) != (0, stored.size_bytes)
         headers["Content-Length"] = str(end - start)
         if is_part:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size_bytes}"

@@ -24,11 +24,14 @@ class ObjectStore(Protocol):
     async def size(self, key: str) -> int | None:
         """In bytes. None: there is no such object."""
 
+    async def modified_at(self, key: str) -> datetime | None:
+        """When it was put last. None: there is no such object."""
+
     async def delete(self, key: str) -> None:
         """Deleting what is not there is fine."""
 
-    async def page(self, after: str, limit: int) -> list[Listed]:
-        """The next objects after a key, in the order of their keys' bytes."""
+    def pages(self) -> AsyncIterator[list[Listed]]:
+        """All objects, in the order of their keys' bytes, some at a time."""
 
     async def sign(self, method: Literal["GET", "PUT"], key: str, lasts: timedelta) -> str:
         """An address at the store itself, good for a while. Only where `signs`."""

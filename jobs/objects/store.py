@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, GenericError, NotFoundError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from canvas.errors import Invalid
@@ -22,12 +22,14 @@ from jobs.metrics import STORAGE_WRITES
 from jobs.objects.port import Listed
 
 if TYPE_CHECKING:  # obstore keeps these types in its stubs only
-    from obstore import GetResult
+    from obstore import GetOptions, GetResult
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 CHUNK_BYTES = 256 * 1024
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
 PARTS_AT_ONCE = 2  # one is filled while the other one is on its way: what an upload holds in memory
+LISTED_AT_ONCE = 1000  # what S3 gives in a page
+_NO_RANGES = "non-partial response"  # what obstore says of a look-alike that answers a range with the whole (rclone)
 # obstore's own tries end before the run's next heartbeat; the longer patience is the runner's.
 _RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
 _CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=60), "allow_http": True}
@@ -68,19 +70,29 @@ class Objects:
         with _translated("read"):
             try:
                 if start == 0 and end is None:
-                    found = await obstore.get_async(self._store, key)
-                elif end is None:
-                    found = await obstore.get_async(self._store, key, options={"range": {"offset": start}})
-                else:
-                    found = await obstore.get_async(self._store, key, options={"range": (start, end)})
+                    return _chunks(await obstore.get_async(self._store, key))
+                options: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
+                return _chunks(await obstore.get_async(self._store, key, options=options))
             except (NotFoundError, FileNotFoundError):
                 return None
-        return _chunks(found)
+            except GenericError as error:
+                if _NO_RANGES not in str(error):
+                    raise
+                return _part(_chunks(await obstore.get_async(self._store, key)), start, end)
 
     async def size(self, key: str) -> int | None:
         with _translated("read"):
             try:
                 return (await obstore.head_async(self._store, key))["size"]
+            except (NotFoundError, FileNotFoundError):
+                return None
+
+    async def modified_at(self, key: str) -> datetime | None:
+        with _translated("read"):
+            try:
+                if isinstance(self._store, LocalStore):
+                    return _modified_at(_folder_of(self._store) / key)
+                return (await obstore.head_async(self._store, key))["last_modified"]
             except (NotFoundError, FileNotFoundError):
                 return None
 
@@ -94,21 +106,28 @@ class Objects:
             except (NotFoundError, FileNotFoundError):
                 return
 
-    async def page(self, after: str, limit: int) -> list[Listed]:
+    async def pages(self) -> AsyncIterator[list[Listed]]:
         with _translated("list"):
             if isinstance(self._store, LocalStore):
-                return await asyncio.to_thread(_files_after, _folder_of(self._store), after, limit)
-            found: list[Listed] = []
-            async for page in obstore.list(self._store, offset=after or None, chunk_size=min(limit, 1000)):
-                found += [Listed(one["path"], one["last_modified"]) for one in page]
-                if len(found) >= limit:
-                    break
-            return found[:limit]
+                files = _files(_folder_of(self._store))
+                while page := await asyncio.to_thread(lambda: list(islice(files, LISTED_AT_ONCE))):
+                    yield page
+            else:
+                async for found in obstore.list(self._store, chunk_size=LISTED_AT_ONCE):
+                    yield [Listed(one["path"], one["last_modified"]) for one in found]
 
     async def sign(self, method: Literal["GET", "PUT"], key: str, lasts: timedelta) -> str:
         assert not isinstance(self._store, LocalStore)
         with _translated("sign for"):
             return await obstore.sign_async(self._store, method, key, lasts)
+
+    async def signed_beginning(self) -> str | None:
+        """What every address that it signs begins with, up to a slash. None: it signs none."""
+        if not self.signs:
+            return None
+        name = "a"
+        url = await self.sign("GET", name, timedelta(minutes=1))
+        return url.partition("?")[0].removesuffix(name)
 
     async def check(self) -> None:
         await self.size("health")
@@ -119,24 +138,37 @@ def _folder_of(store: LocalStore) -> Path:
     return Path(store.prefix)
 
 
-def _files_after(folder: Path, after: str, limit: int) -> list[Listed]:
-    """Uploads that a crash cut off as well (`key#1`): obstore's own list passes over them."""
-    files = (Path(where, name).relative_to(folder).as_posix() for where, _, names in os.walk(folder) for name in names)
-    keys = heapq.nsmallest(limit, (key for key in files if key > after))
-    found = []
-    for key in keys:
-        try:
-            changed_s = folder.joinpath(key).stat().st_mtime
-        except FileNotFoundError:  # deleted meanwhile
-            continue
-        found.append(Listed(key, datetime.fromtimestamp(changed_s, UTC)))
-    return found
+def _files(folder: Path, under: str = "") -> Iterator[Listed]:
+    """In the order of their keys, and with those that a crash cut off (`key#1`): obstore's own list has neither."""
+    with suppress(FileNotFoundError):  # deleted meanwhile
+        for entry in sorted(os.scandir(folder / under), key=lambda entry: entry.name + "/" * entry.is_dir()):
+            if entry.is_dir():
+                yield from _files(folder, f"{under}{entry.name}/")
+            else:
+                with suppress(FileNotFoundError):
+                    yield Listed(under + entry.name, _modified_at(Path(entry)))
+
+
+def _modified_at(file: Path) -> datetime:
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
 
 async def _chunks(found: GetResult) -> AsyncIterator[bytes]:
     with _translated("read"):
         async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
             yield bytes(chunk)
+
+
+async def _part(chunks: AsyncIterator[bytes], start: int, end: int | None) -> AsyncIterator[bytes]:
+    """What lies from `start` to before `end`; the rest is thrown away as it comes."""
+    at = 0
+    async for chunk in chunks:
+        piece = chunk[max(start - at, 0) : None if end is None else max(end - at, 0)]
+        if piece:
+            yield piece
+        at += len(chunk)
+        if end is not None and at >= end:
+            return
 
 
 @contextmanager
@@ -153,18 +185,19 @@ def _translated(verb: str) -> Iterator[None]:
 
 
 def open_objects(url: str) -> Objects:
-    """`url` is EASEL_STORAGE_URL, or a folder's path. Raises Invalid for one that names no store we know."""
+    """`url` is EASEL_STORAGE_URL, or a folder's path. Raises Invalid, with the cure, for one that opens no store."""
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    bucket, prefix = parts.netloc, parts.path.strip("/") or None
     match parts.scheme:
         case "" | "file":
             return Objects(_local(unquote(parts.path)))
         case "s3":
-            return Objects(_s3(parts.netloc, parts.path.strip("/"), options))
+            return Objects(_s3(bucket, prefix, options))
         case "gs":
-            return Objects(GCSStore(parts.netloc, prefix=parts.path.strip("/") or None, retry_config=_RETRY))
+            return Objects(_google(bucket, prefix, options))
         case "az":
-            return Objects(AzureStore(parts.netloc, prefix=parts.path.strip("/") or None, retry_config=_RETRY))
+            return Objects(_azure(bucket, prefix, options))
         case scheme:
             raise Invalid(f"EASEL_STORAGE_URL begins with {scheme}://; use a folder, file://, s3://, gs:// or az://.")
 
@@ -175,12 +208,43 @@ def _local(path: str) -> LocalStore:
     return LocalStore(folder)
 
 
-def _s3(bucket: str, prefix: str, options: dict[str, str]) -> S3Store:
+def _s3(bucket: str, prefix: str | None, options: dict[str, str]) -> S3Store:
     unknown = options.keys() - {"endpoint", "region"}
     if not bucket or unknown:
         raise Invalid("EASEL_STORAGE_URL for S3 reads s3://bucket/folder?endpoint=https://…&region=…")
     config: S3Config = {"bucket": bucket, "region": options.get("region", "us-east-1")}
     if "endpoint" in options:
+        endpoint = urlsplit(options["endpoint"])
+        if endpoint.scheme not in {"http", "https"} or not endpoint.hostname:
+            raise Invalid("The endpoint in EASEL_STORAGE_URL is an address: endpoint=https://…")
         config["endpoint"] = options["endpoint"]
         config["virtual_hosted_style_request"] = False  # every look-alike takes the bucket in the path; few as a host
-    return S3Store(prefix=prefix or None, config=config, client_options=_CLIENT, retry_config=_RETRY)
+    with _refused("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."):
+        return S3Store(prefix=prefix, config=config, client_options=_CLIENT, retry_config=_RETRY)
+
+
+def _google(bucket: str, prefix: str | None, options: dict[str, str]) -> GCSStore:
+    if not bucket or options:
+        raise Invalid("EASEL_STORAGE_URL for Google reads gs://bucket/folder")
+    with _refused("Set GOOGLE_SERVICE_ACCOUNT to the path of a service account's key file."):
+        return GCSStore(bucket, prefix=prefix, client_options=_CLIENT, retry_config=_RETRY)
+
+
+def _azure(container: str, prefix: str | None, options: dict[str, str]) -> AzureStore:
+    if not container or options:
+        raise Invalid("EASEL_STORAGE_URL for Azure reads az://container/folder")
+    with _refused("Set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY."):
+        return AzureStore(container, prefix=prefix, client_options=_CLIENT, retry_config=_RETRY)
+
+
+@contextmanager
+def _refused(cure: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise Invalid(f"EASEL_STORAGE_URL cannot be opened: {reason_of(error)}. {cure}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what obstore says: below it are Rust's own notes."""
+    return str(error).partition("\n")[0].rstrip(". ")
