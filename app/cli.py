@@ -247,6 +247,30 @@ def resume_key(provider: str) -> None:
     click.echo(f"The key of {provider} is in use again.")
 
 
+@cli.group()
+def objects() -> None:
+    """Stored pictures, as bytes."""
+
+
+@objects.command("sweep")
+@click.option("--delete", "is_to_delete", is_flag=True, help="Do it. Without it: only say what would be done.")
+@click.option(
+    "--older-than",
+    "hours",
+    metavar="HOURS",
+    type=click.IntRange(min=1),
+    default=24,
+    show_default=True,
+    help="Leave alone what is younger: it may be just under way.",
+)
+def sweep_objects(is_to_delete: bool, hours: int) -> None:
+    """Find objects that no row names, and rows whose object is gone. Workers do the former by themselves."""
+    from app.stock import take_stock
+
+    click.echo("\n".join(with_services(lambda services: take_stock(services.sweep, hours, delete=is_to_delete))))
+    _leave(0)
+
+
 @cli.command()
 def seed() -> None:
     """Make a demo workflow in the owner's account. A second time changes nothing."""
@@ -308,9 +332,13 @@ def doctor() -> None:
     findings = asyncio.run(examine(found, running(found)))
     for finding in findings:
         click.echo(finding.line())
+    _leave(0 if all(finding.is_well for finding in findings) else EXIT_ILL)
+
+
+def _leave(code: int) -> None:
+    """obstore's threads may still be letting go of Python objects: an ordinary exit then aborts, one time in twenty."""
     sys.stdout.flush()
-    # obstore's threads may still be letting go of Python objects: an ordinary exit then aborts, one time in twenty.
-    os._exit(0 if all(finding.is_well for finding in findings) else EXIT_ILL)
+    os._exit(code)
 
 
 @cli.command()

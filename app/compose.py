@@ -57,6 +57,7 @@ from jobs.store.quotas import Limits as Quotas
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
 from jobs.store.uploads import UploadStore
+from jobs.sweep import Sweep
 from jobs.webhooks.inbox import Inbox
 from jobs.webhooks.reception import Reception
 
@@ -83,6 +84,7 @@ class Services(NamedTuple):
     links: Links
     artworks: Artworks
     originals: Originals
+    sweep: Sweep
     pictures: PictureWorkers
     picture_url: PictureUrl
     previews: RedisPreviews
@@ -144,6 +146,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             links=links,
             artworks=artworks,
             originals=Originals(ObjectRows(database), objects),
+            sweep=Sweep(objects, ObjectRows(database)),
             pictures=pictures,
             picture_url=picture_url,
             previews=previews,

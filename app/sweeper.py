@@ -18,10 +18,12 @@ from jobs.errors import StorageFailed
 from jobs.objects.port import ObjectStore
 from jobs.store.imports import retire_imports
 from jobs.store.renders import retire_renders
+from jobs.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 600
+OBJECTS_EVERY_S = 6 * 3600  # each look lists the whole store
 VERSIONS_EVERY_S = 60
 PROOFS_EVERY_S = 0.5  # sockets of a token that was revoked are closed within a second
 SHARES_EVERY_S = 1.0  # what a link gave is over within a second
@@ -75,6 +77,22 @@ async def keep_clearing(artworks: Artworks, keep_days: int) -> None:
         await artworks.retire(keep_days)
 
     await _every(SWEEP_EVERY_S, clear)
+
+
+async def keep_sweeping_objects(sweep: Sweep) -> None:
+    """Until it is cancelled (OB4). Every worker does it: what one has deleted is gone for another."""
+
+    async def look() -> None:
+        stock = await sweep.look()
+        if stock.is_of_another_store:
+            log.error("objects.are_elsewhere", rows=stock.rows, missing=len(stock.missing) + len(stock.unused))
+            return
+        if stock.missing:
+            log.error("objects.missing", count=len(stock.missing), first=stock.missing[0])
+        if deleted := await sweep.delete(stock.unnamed):
+            log.info("objects.swept", count=deleted)
+
+    await _every(OBJECTS_EVERY_S, look)
 
 
 async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> None:

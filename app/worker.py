@@ -10,7 +10,14 @@ from app.compose import limits_of, open_services, patience_of
 from app.observe.metrics import answer_scrapes
 from app.providers import reporters
 from app.settings import Settings
-from app.sweeper import keep_clearing, keep_retiring, keep_retiring_imports, keep_retiring_renders, keep_versioning
+from app.sweeper import (
+    keep_clearing,
+    keep_retiring,
+    keep_retiring_imports,
+    keep_retiring_renders,
+    keep_sweeping_objects,
+    keep_versioning,
+)
 from canvas.ids import new_id
 from jobs.calls import Calls
 from jobs.cancels import Cancels
@@ -84,6 +91,7 @@ async def work(settings: Settings) -> None:
             keepers.append(loops.create_task(retiring))
             keepers.append(loops.create_task(keep_retiring_imports(services.database, settings.retention_days)))
             keepers.append(loops.create_task(keep_clearing(services.artworks, settings.retention_days)))
+            keepers.append(loops.create_task(keep_sweeping_objects(services.sweep)))
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
             for keeper in keepers:
                 keeper.cancel()

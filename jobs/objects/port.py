@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 class Listed(NamedTuple):
     key: str
     modified_at: datetime
+    size_bytes: int
 
 
 class ObjectStore(Protocol):

@@ -114,7 +114,7 @@ class Objects:
                     yield page
             else:
                 async for found in obstore.list(self._store, chunk_size=LISTED_AT_ONCE):
-                    yield [Listed(one["path"], one["last_modified"]) for one in found]
+                    yield [Listed(one["path"], one["last_modified"], one["size"]) for one in found]
 
     async def sign(self, method: Literal["GET", "PUT"], key: str, lasts: timedelta) -> str:
         assert not isinstance(self._store, LocalStore)
@@ -146,7 +146,7 @@ def _files(folder: Path, under: str = "") -> Iterator[Listed]:
                 yield from _files(folder, f"{under}{entry.name}/")
             else:
                 with suppress(FileNotFoundError):
-                    yield Listed(under + entry.name, _modified_at(Path(entry)))
+                    yield Listed(under + entry.name, _modified_at(Path(entry)), entry.stat().st_size)
 
 
 def _modified_at(file: Path) -> datetime:

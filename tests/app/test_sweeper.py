@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+from pathlib import Path
 
 import asyncpg
 
@@ -10,6 +13,8 @@ from app.auth.accounts import create
 from app.auth.sessions import open_session
 from app.auth.tokens import mint_ticket, use_ticket
 from app.sweeper import sweep
+from tests.app.running import Person, Process, Server, some_name
+from tests.app.test_cli import easel
 
 
 def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
@@ -31,6 +36,30 @@ def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
             assert await use_ticket(pool, ticket) == (account.id, None, None)
 
     asyncio.run(scenario())
+
+
+def test_orphans_are_shown_by_the_command_and_swept_by_the_worker(own_environment: dict[str, str]) -> None:
+    """OB4"""
+    server = Server(own_environment)
+    person = Person(server, own_environment["EASEL_DATABASE_URL"], some_name())
+    server.stop()
+    person.http.close()
+    folder = Path(own_environment["EASEL_DATA_DIR"]) / "objects" / "originals" / person.id
+    folder.mkdir(parents=True)
+    old, young = folder / "old.png", folder / "young.png"
+    for file in (old, young):
+        file.write_bytes(b"a picture")
+    two_days_ago = time.time() - 2 * 86400
+    os.utime(old, (two_days_ago, two_days_ago))
+
+    done = easel("objects", "sweep", **own_environment)
+    Process("worker", own_environment, "objects.swept").stop()
+
+    assert done.returncode == 0, done.stderr
+    assert f"originals/{person.id}/old.png" in done.stdout
+    assert "young" not in done.stdout
+    assert "Nothing was deleted" in done.stdout
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 _TWO_KEYS = """

@@ -20,6 +20,7 @@ from jobs.store import (
     imports,
     late_orders,
     late_variants,
+    objects,
     quotas,
     renders,
     runs,
@@ -129,6 +130,10 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (renders._UNNAMED, (["k1", "k2"],)),
         (renders._VARIANTS, (["p1", "p2"],)),
         (renders._OBJECT, ("k7",)),
+        (objects._PAGE, ("k7", 1000)),
+        (objects._UNNAMED, (["k7", "x"], ["a5", "a6"])),
+        (objects._SHOWN, (["k7", "k8"],)),
+        (objects._FORGET, (["k7", "k8"],)),
     ]
 
     for query, arguments in queries:
