@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
-import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,8 +22,9 @@ from app.embedded.postgres import PACKAGE
 from app.embedded.redis import OLDEST, find_server
 from app.migrate import check_schema, newest_revision
 from app.routes.page import DIST
-from app.settings import Settings, SettingsError, masked
+from app.settings import Settings, SettingsError, masked, origin_of
 from canvas.errors import EaselError
+from jobs.objects.probe import probe
 from jobs.providers.registry import SETTINGS as PROVIDER_SETTINGS
 from jobs.queue import workers_alive
 
@@ -150,19 +150,11 @@ def _client(url: str) -> Redis:
 
 async def _storage(settings: Settings, _: State | None) -> str:
     shown = masked("EASEL_STORAGE_URL", settings.storage)
-    objects = open_storage(settings)
-    key, content = f"doctor-{secrets.token_hex(8)}", secrets.token_bytes(64)  # several may look at once
-    async with asyncio.timeout(10 * PATIENCE_S):
-        await objects.put(key, content, "application/octet-stream")
-        found = await objects.open(key)
-        is_there = found is not None and b"".join([chunk async for chunk in found]) == content
-        await objects.delete(key)
-        is_gone = await objects.size(key) is None
-    if not is_there or not is_gone:
-        raise _Ill(f"{shown} does not give back what was put, or does not delete it: look at its permissions.")
-    return (
-        f"{shown} takes, gives and deletes; uploads go {'straight to it' if objects.signs else 'through the server'}."
-    )
+    async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client, asyncio.timeout(10 * PATIENCE_S):
+        try:
+            return f"{shown} {await probe(open_storage(settings), origin_of(settings.base_url), client)}"
+        except TimeoutError:
+            raise _Ill(f"{shown} does not answer: look at the network between it and this machine.") from None
 
 
 async def _page(_: Settings, __: State | None) -> str:

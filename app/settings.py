@@ -152,10 +152,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def origins(self) -> frozenset[str]:
         """Whose pages may write with a cookie. Without a public URL this machine's own names are one and the same."""
-        own = {_origin(self.base_url)}
+        own = {origin_of(self.base_url)}
         if self.public_url is None and self.host in {"127.0.0.1", "localhost", "::1", "0.0.0.0"}:  # noqa: S104
             own |= {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-        return frozenset(own | {_origin(origin) for origin in self.allowed_origins})
+        return frozenset(own | {origin_of(origin) for origin in self.allowed_origins})
 
     @property
     def storage(self) -> str:
@@ -256,6 +256,6 @@ def _path(type_: type, value: Any) -> Any:
     raise NotImplementedError(type_)
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()
