@@ -47,6 +47,9 @@ class Artwork(msgspec.Struct, frozen=True, rename="camel"):
     is_featured: bool
     created_at: datetime
     updated_at: datetime
+    thumbnail_blur: str | None = None
+    """A ThumbHash in base64 to show until the thumbnail has come; null of artworks from before."""
+    display_blur: str | None = None
 
 
 class NewArtwork(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

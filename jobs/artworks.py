@@ -246,7 +246,7 @@ def _variant(account_id: str, variant: Variant) -> tuple[PictureKind, KeptObject
     sha256 = hashlib.sha256(variant.content).digest()
     key = _key(variant.kind, account_id, sha256, variant.content_type)
     return variant.kind, KeptObject(
-        key, variant.content_type, len(variant.content), sha256, variant.width_px, variant.height_px
+        key, variant.content_type, len(variant.content), sha256, variant.width_px, variant.height_px, variant.blur
     )
 
 

@@ -42,6 +42,13 @@ class Allowance(NamedTuple):
             )
 
 
+class Shown(NamedTuple):
+    """One of an artwork's pictures."""
+
+    key: str
+    blur: str | None
+
+
 class ArtworkStore:
     def __init__(self, database: Pool, picture_url: PictureUrl, limit: int) -> None:
         """`limit`: of an account that has none of its own."""
@@ -77,11 +84,11 @@ class ArtworkStore:
             await connection.executemany(
                 _INSERT_PICTURE,
                 [
-                    (kept.id, kind, one.key, one.width_px, one.height_px, one.content_type)
+                    (kept.id, kind, one.key, one.width_px, one.height_px, one.content_type, one.blur)
                     for kind, one in kept.pictures.items()
                 ],
             )
-        return self._artwork(row, {kind: one.key for kind, one in kept.pictures.items()})
+        return self._artwork(row, {kind: Shown(one.key, one.blur) for kind, one in kept.pictures.items()})
 
     async def get(self, id_or_slug: str, account_id: str) -> Artwork:
         """Also one in the trash, by its id. Raises NotFound."""
@@ -157,12 +164,12 @@ class ArtworkStore:
     async def _with_pictures(self, rows: list[asyncpg.Record]) -> list[Artwork]:
         async with reaching_the_database():
             pictures = await self._database.fetch(_PICTURES, [row["id"] for row in rows])
-        keys: dict[str, dict[PictureKind, str]] = {row["id"]: {} for row in rows}
+        shown: dict[str, dict[PictureKind, Shown]] = {row["id"]: {} for row in rows}
         for picture in pictures:
-            keys[picture["artwork_id"]][picture["kind"]] = picture["object_key"]
-        return [self._artwork(row, keys[row["id"]]) for row in rows]
+            shown[picture["artwork_id"]][picture["kind"]] = Shown(picture["object_key"], picture["blur"])
+        return [self._artwork(row, shown[row["id"]]) for row in rows]
 
-    def _artwork(self, row: asyncpg.Record, keys: dict[PictureKind, str]) -> Artwork:
+    def _artwork(self, row: asyncpg.Record, shown: dict[PictureKind, Shown]) -> Artwork:
         return Artwork(
             id=row["id"],
             user_id=row["account_id"],
@@ -174,14 +181,16 @@ class ArtworkStore:
             created_date=row["created_date"],
             category=row["category"],
             tags=row["tags"],
-            original_url=PictureUrl()(keys["original"]),  # private, so never on a CDN
-            display_url=self._picture_url(keys["display"]),
-            thumbnail_url=self._picture_url(keys["thumbnail"]),
-            icon_url=self._picture_url(keys["icon"]),
+            original_url=PictureUrl()(shown["original"].key),  # private, so never on a CDN
+            display_url=self._picture_url(shown["display"].key),
+            thumbnail_url=self._picture_url(shown["thumbnail"].key),
+            icon_url=self._picture_url(shown["icon"].key),
             status="active" if row["deleted_at"] is None else "trashed",
             is_featured=row["is_featured"],
             created_at=row["created_at"],
             updated_at=row["updated_at"],
+            thumbnail_blur=shown["thumbnail"].blur,
+            display_blur=shown["display"].blur,
         )
 
 
@@ -255,12 +264,12 @@ _INSERT = f"""
       workflow_id, node_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING {_COLUMNS}"""
 _INSERT_PICTURE = """
-    INSERT INTO artwork_pictures (artwork_id, kind, object_key, width, height, content_type)
-    VALUES ($1, $2, $3, $4, $5, $6)"""
+    INSERT INTO artwork_pictures (artwork_id, kind, object_key, width, height, content_type, blur)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 # A slug holds no underscore, so none can be taken for an id.
 _MINE = "(id = $1 OR slug = $1) AND account_id = $2 AND deleted_at IS NULL"
 _GET = f"SELECT {_COLUMNS} FROM artworks WHERE (id = $1 OR slug = $1 AND deleted_at IS NULL) AND account_id = $2"
-_PICTURES = "SELECT artwork_id, kind, object_key FROM artwork_pictures WHERE artwork_id = ANY($1::text[])"
+_PICTURES = "SELECT artwork_id, kind, object_key, blur FROM artwork_pictures WHERE artwork_id = ANY($1::text[])"
 _TRASH = f"UPDATE artworks SET deleted_at = now() WHERE {_MINE} RETURNING id"
 _IN_TRASH = "SELECT id FROM artworks WHERE id = $1 AND account_id = $2"
 _IN_TRASH_ROW = "SELECT slug FROM artworks WHERE id = $1 AND account_id = $2 AND deleted_at IS NOT NULL"

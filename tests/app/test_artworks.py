@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ FIELDS = [
     "isFeatured",
     "createdAt",
     "updatedAt",
+    "thumbnailBlur",
+    "displayBlur",
 ]
 
 
@@ -73,6 +76,8 @@ def test_upload_becomes_an_artwork_in_four_sizes(painter: Person) -> None:
         False,
     )
     assert made["dimensions"] is None
+    assert made["thumbnailBlur"] != made["displayBlur"]  # one is square, the other is not
+    assert all(15 <= len(base64.b64decode(made[name])) <= 25 for name in ("thumbnailBlur", "displayBlur"))
     assert painter.http.get(made["originalUrl"]).content == content
     sizes = {name: painter.http.get(made[name]) for name in ("displayUrl", "thumbnailUrl", "iconUrl")}
     assert all(one.headers["content-type"] == "image/webp" for one in sizes.values())

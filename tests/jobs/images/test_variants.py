@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from jobs.errors import ImageInvalid
+from jobs.images import variants
 from jobs.images.decode import Limits
 from jobs.images.variants import Variant, make_variants
 from tests.jobs.images.conftest import Encode, corpus_entries
@@ -50,6 +51,25 @@ def test_sizes(encode: Encode, size: tuple[int, int], display: tuple[int, int], 
     assert shown(variants["icon"]).size == (128, 128)
     assert shown(variants["display"]).size == display
     assert {variant.content_type for variant in variants.values()} == {"image/webp"}
+
+
+def test_table_may_say_jpeg_and_alpha_stays_webp(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JB38"""
+    monkeypatch.setitem(variants.FORMATS, "display", variants.JPEG)
+    exif = Image.Exif()
+    exif[0x010F] = "A phone"
+
+    opaque = made(encode(Image.new("RGB", (900, 600), BLUE), "JPEG", exif=exif), generated=True)
+    clear = made(encode(Image.new("RGBA", (900, 600), (*BLUE, 90)), "PNG"), generated=True)
+
+    display = opaque["display"]
+    assert (display.content_type, opaque["icon"].content_type) == ("image/jpeg", "image/webp")
+    image = Image.open(BytesIO(display.content))
+    assert (image.format, image.size) == ("JPEG", (900, 600))
+    assert_close(image.getpixel((450, 300)), BLUE)
+    assert b"trainedAlgorithmicMedia" in display.content
+    assert not image.getexif()
+    assert {one.content_type for one in clear.values()} == {"image/webp"}
 
 
 def test_large_jpeg_is_halved_by_its_decoder(encode: Encode) -> None:

@@ -103,7 +103,7 @@ export interface Render {
   width: number;
   height: number;
   contentType: string;
-  variants: { kind: "thumbnail" | "icon" | "display"; url: string; width: number; height: number; contentType: string }[];
+  variants: { kind: "thumbnail" | "icon" | "display"; url: string; width: number; height: number; contentType: string; blur: string | null }[];
   origin: { prompt: string; seed: number | null; provider: string; model: string; parentId: string | null };
   createdAt: string;
   isFavorite: boolean;
@@ -133,6 +133,9 @@ export interface Artwork {
   iconUrl: string;
   createdAt: string;
   updatedAt: string;
+  /** ThumbHashes: what to show until the pictures have come; null of artworks from before. */
+  thumbnailBlur: string | null;
+  displayBlur: string | null;
 }
 
 export type ArtworkChange = Partial<Pick<Artwork, "title" | "description" | "category" | "tags">>;

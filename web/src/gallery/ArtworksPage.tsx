@@ -10,6 +10,7 @@ import { ArtworkDetail } from "./ArtworkDetail";
 import "./gallery.css";
 import { ListEnd } from "./ListEnd";
 import { SearchField } from "./SearchField";
+import { TilePicture } from "./TilePicture";
 import { UploadList } from "./UploadList";
 import { usePages } from "./usePages";
 import { VirtualGrid } from "./VirtualGrid";
@@ -113,7 +114,7 @@ export default function ArtworksPage() {
           >
             {(artwork) => (
               <>
-                <img className="tile__picture" src={artwork.thumbnailUrl} alt="" decoding="async" draggable={false} />
+                <TilePicture src={artwork.thumbnailUrl} blur={artwork.thumbnailBlur} />
                 <span className="tile__text" aria-hidden="true">
                   {artwork.title}
                 </span>

@@ -1,6 +1,7 @@
 import { memo } from "react";
 import type { Render } from "../client";
 import { Icon } from "../ui/Icon";
+import { TilePicture } from "./TilePicture";
 
 export function smallUrl(render: Render): string {
   return render.variants.find(({ kind }) => kind === "thumbnail")?.url ?? render.imageUrl;
@@ -9,7 +10,7 @@ export function smallUrl(render: Render): string {
 export const RenderTile = memo(function RenderTile({ render }: { render: Render }) {
   return (
     <>
-      <img className="tile__picture" src={smallUrl(render)} alt="" decoding="async" draggable={false} />
+      <TilePicture src={smallUrl(render)} blur={render.variants.find(({ kind }) => kind === "thumbnail")?.blur} />
       <span className="tile__mark" data-mark aria-hidden="true">
         <Icon name="check" />
       </span>
