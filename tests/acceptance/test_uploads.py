@@ -144,6 +144,7 @@ def test_artwork_is_added_described_deleted_and_brought_back(
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme="dark")
     page.get_by_role("link", name="Artworks").click()
     expect(page.get_by_role("heading", name="Artworks", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Upload").click(trial=True, timeout=5_000)  # nothing lies over it
     hand_over(page, "drop", ".pictures", ("An evening.jpg", "image/jpeg", PHOTOGRAPH))
     tile = page.get_by_role("option", name="An evening", exact=True)
     expect(tile).to_be_visible(timeout=20_000)

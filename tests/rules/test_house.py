@@ -48,6 +48,18 @@ def test_files_are_named_for_what_they_hold() -> None:
     assert [named(path) for path in (*files(), *web) if path.name.split(".")[0].lower() in NAMELESS] == []
 
 
+def test_no_two_style_sheets_mean_different_things_by_one_class() -> None:
+    """Whatever was loaded applies everywhere: a dialog of the canvas had moved the search of the gallery away."""
+    sheets = sorted((ROOT / "web/src").rglob("*.css"))
+    assert len(sheets) > 5, "this test has stopped seeing the style sheets: fix it, do not lower the number"
+    owners: dict[str, set[str]] = {}
+    for sheet in sheets:
+        for name in re.findall(r"^\.([a-z][\w-]*) \{", sheet.read_text(), re.MULTILINE):
+            owners.setdefault(name, set()).add(named(sheet))
+
+    assert {name: found for name, found in owners.items() if len(found) > 1} == {}
+
+
 def test_files_fit_into_a_head() -> None:
     lengths = {named(path): len(path.read_text().splitlines()) for path in files()}
 

@@ -38,9 +38,9 @@ export function NodeSearch({ at, wire, onPick, onClose }: NodeSearchProps) {
     width: SIZE.width,
   };
   return (
-    <Dialog label="Add a node" className="search" style={place} onClose={onClose} onKeyDown={onKeyDown}>
+    <Dialog label="Add a node" className="finder" style={place} onClose={onClose} onKeyDown={onKeyDown}>
       <input
-        className="search__text"
+        className="finder__text"
         role="combobox"
         aria-label="Look for a node"
         aria-expanded="true"
@@ -55,12 +55,12 @@ export function NodeSearch({ at, wire, onPick, onClose }: NodeSearchProps) {
           setChosen(0);
         }}
       />
-      <ul className="search__list" id={listId} role="listbox" aria-label="Nodes">
+      <ul className="finder__list" id={listId} role="listbox" aria-label="Nodes">
         {kinds.map((kind, index) => (
           <li
             key={kind.type}
             id={`${listId}-${index}`}
-            className="search__kind"
+            className="finder__kind"
             role="option"
             aria-selected={index === current}
             onPointerMove={() => setChosen(index)}
@@ -74,7 +74,7 @@ export function NodeSearch({ at, wire, onPick, onClose }: NodeSearchProps) {
           </li>
         ))}
       </ul>
-      {kinds.length === 0 && <p className="search__none">Nothing is called that.</p>}
+      {kinds.length === 0 && <p className="finder__none">Nothing is called that.</p>}
     </Dialog>
   );
 }
