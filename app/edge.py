@@ -22,7 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # React Flow places nodes with style attributes set by script, which CSP does not count as inline.
 _PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:{pictures}; connect-src 'self' ws: wss:{uploads}; "
+    "default-src 'self'; img-src 'self' data: blob:{pictures}; connect-src 'self'{sockets}{uploads}; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _LINKS = (
@@ -41,14 +41,15 @@ class Edge:
     The id is the caller's own X-Request-Id, if it is a harmless one; every log line of the request carries it.
     """
 
-    def __init__(self, app: App, *, cdn_url: str | None = None, store_url: str | None = None) -> None:
+    def __init__(self, app: App, *, base_url: str, cdn_url: str | None = None, store_url: str | None = None) -> None:
         """`store_url`: where pages send uploads straight to, and where signed links show pictures."""
         self._app = app
         cdn, store = _source(cdn_url), _source(store_url)
+        sockets = _source(base_url.replace("http", "ws", 1))  # 'self' has them too, but not in every browser
         self._headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
-            "Content-Security-Policy": _PAGE_POLICY.format(pictures=cdn + store, uploads=store),
+            "Content-Security-Policy": _PAGE_POLICY.format(pictures=cdn + store, sockets=sockets, uploads=store),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

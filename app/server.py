@@ -109,7 +109,8 @@ def create_app(services: Services, hub: Hub, stopping: Stopping, store_url: str 
         logging_config=None,
         debug=False,
     )
-    return Edge(litestar, cdn_url=settings.cdn_url, store_url=store_url)  # type: ignore[arg-type]  # Litestar's ASGI types are its own
+    app: Any = litestar  # its ASGI types are its own
+    return Edge(app, base_url=settings.base_url, cdn_url=settings.cdn_url, store_url=store_url)
 
 
 def _giving(value: Any) -> Callable[[], Any]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Set
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 
+from jobs.objects.store import open_objects
+from jobs.store.objects import ObjectRows
+from jobs.sweep import Sweep
 from tests.chaos.site import Site
 
 ENDED = ("completed", "failed", "cancelled")
@@ -77,6 +82,16 @@ async def unnamed(site: Site, folder: Path) -> set[str]:
     """Objects that no row names."""
     named = {row["key"] for row in await site.fetch("SELECT key FROM objects")}
     return files(folder) - named
+
+
+async def swept(site: Site, folder: Path) -> set[str]:
+    """Objects that no row names after the sweep, two days from now (OB4). Raises AssertionError for a lost picture."""
+    async with asyncpg.create_pool(site.postgres.url, min_size=1, max_size=2) as pool:
+        sweep = Sweep(open_objects(str(folder)), ObjectRows(pool), lambda: datetime.now(UTC) + timedelta(days=2))
+        stock = await sweep.look()
+        await sweep.delete(stock.unnamed)
+    assert (stock.missing, stock.unused) == ([], []), stock
+    return await unnamed(site, folder)
 
 
 def files(folder: Path) -> set[str]:

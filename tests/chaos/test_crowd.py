@@ -109,6 +109,7 @@ async def _looked_at(
     deaths = sum(killing.counts[way] for way in ("worker killed", "worker stopped", "PostgreSQL killed"))
     if len(orphans) > deaths * WORKERS * 8:  # what one was putting away when it died, for each of its places
         complaints.append(f"{len(orphans)} objects that no row names")
+    complaints += [f"the sweep left {left}" for left in await ledger.swept(site, folder / "objects")]
     complaints += [alarms] if (alarms := site.alarms()) else []
     complaints += [log for log in (*killing.logs, *(worker.text for worker in killing.workers)) if "Traceback" in log]
     names = {person_id: name for name, person_id in await _ids(site)}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.chaos.gate import Gate, GatedWorker
 from tests.chaos.gated_worker import POINTS
-from tests.chaos.ledger import Left, check, unnamed, until_ended, until_untold
+from tests.chaos.ledger import Left, check, swept, unnamed, until_ended, until_untold
 from tests.chaos.site import Site, kill
 from tests.chaos.vendors import KINDS, Kind, Vendors, at_a_site_with_vendors
 
@@ -77,6 +77,7 @@ def survive(rounds: list[tuple[str, str]], looks: int) -> Survey:
                     await live_through(site, vendors, folder, survey, point, fault)
                 except (AssertionError, TimeoutError, TimeoutExpired) as error:
                     survey.complain(f"{point}, {fault}: {error!r}\n{traceback.format_exc()}")
+            survey.complaints += [f"the sweep left {left}" for left in await swept(site, folder / "objects")]
             survey.complaints += [alarms] if (alarms := site.alarms()) else []
         return survey
 
