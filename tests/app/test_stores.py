@@ -16,7 +16,7 @@ from tests.jobs.objects.stores import BUCKET, KEY, moto, rclone
 CDN = "https://cdn.example/easel"
 
 
-@pytest.fixture(scope="module", params=["moto", "rclone"])
+@pytest.fixture(scope="module", params=[pytest.param("moto", marks=pytest.mark.soak), "rclone"])
 def bucket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its EASEL_STORAGE_URL."""
     with moto() if request.param == "moto" else rclone(tmp_path_factory.mktemp("rclone")) as url:

@@ -13,7 +13,7 @@ from app.auth.accounts import create
 from app.auth.sessions import open_session
 from app.auth.tokens import mint_ticket, use_ticket
 from app.sweeper import sweep
-from tests.app.running import Person, Process, Server, some_name
+from tests.app.running import Process, execute
 from tests.app.test_cli import easel
 
 
@@ -40,11 +40,9 @@ def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
 
 def test_orphans_are_shown_by_the_command_and_swept_by_the_worker(own_environment: dict[str, str]) -> None:
     """OB4"""
-    server = Server(own_environment)
-    person = Person(server, own_environment["EASEL_DATABASE_URL"], some_name())
-    server.stop()
-    person.http.close()
-    folder = Path(own_environment["EASEL_DATA_DIR"]) / "objects" / "originals" / person.id
+    account = "INSERT INTO accounts (id, name, color) VALUES ('acc_ada', 'Ada', '#0f766e')"
+    asyncio.run(execute(own_environment["EASEL_DATABASE_URL"], account))
+    folder = Path(own_environment["EASEL_DATA_DIR"]) / "objects" / "originals" / "acc_ada"
     folder.mkdir(parents=True)
     old, young = folder / "old.png", folder / "young.png"
     for file in (old, young):
@@ -56,7 +54,7 @@ def test_orphans_are_shown_by_the_command_and_swept_by_the_worker(own_environmen
     Process("worker", own_environment, "objects.swept").stop()
 
     assert done.returncode == 0, done.stderr
-    assert f"originals/{person.id}/old.png" in done.stdout
+    assert "originals/acc_ada/old.png" in done.stdout
     assert "young" not in done.stdout
     assert "Nothing was deleted" in done.stdout
     assert (old.exists(), young.exists()) == (False, True)
