@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test check bench bench-quick soak setup web browser fmt lock clean
+.PHONY: help run test check audit bench bench-quick soak setup web browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -33,12 +33,15 @@ test: setup web browser ## the whole test suite: Python, browser, TypeScript
 	(cd web && $(NODE_PATH) npm test) || status=1; \
 	exit $$status
 
-check: setup web/node_modules/.installed ## lint, format, types, import rules
+check: setup web/node_modules/.installed audit ## lint, format, types, import rules
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@cd web && $(NODE_PATH) npm run check
+
+audit: .setup/audit/.installed .setup/node.checked ## known holes in the packages we use
+	@$(PYTHON) .ci/audit.py
 
 bench: setup .setup/node.checked ## every benchmark beside the peers (an hour or two; ARGS="W2 --quick" for less: docs/benchmarks.md)
 	@$(NODE_PATH) exec .venv/bin/python -m benchmarks $(ARGS)
@@ -74,6 +77,10 @@ clean: ## remove everything installed and built; the data in .easel stays
 
 .setup/node.checked: .venv/.installed .ci/node.lock
 	@$(PYTHON) bootstrap.py node
+	@touch $@
+
+.setup/audit/.installed: .venv/.installed .ci/audit.lock
+	@$(PYTHON) bootstrap.py audit
 	@touch $@
 
 .setup/prometheus.path: .venv/.installed

@@ -83,6 +83,14 @@ def install_prometheus() -> None:
     (SETUP / "prometheus.path").write_text(found or "")
 
 
+def install_audit() -> None:
+    """pip-audit, apart from what it audits."""
+    uv, venv = find_uv(), SETUP / "audit"
+    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv)
+    lock = ROOT / ".ci" / "audit.lock"
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", venv / "bin" / "python", lock)
+
+
 def find_uv() -> Path:
     """Ours in .setup/uv, put there by whichever pip there is; else one on PATH."""
     ours = SETUP / "uv" / "bin" / "uv"
@@ -147,6 +155,7 @@ def main() -> None:
         "python": install_python,
         "node": install_node,
         "browser": install_browser,
+        "audit": install_audit,
         "prometheus": install_prometheus,
     }
     if len(sys.argv) != 2 or sys.argv[1] not in steps:

@@ -19,6 +19,7 @@ from app.migrate import check_schema
 from app.providers import registry_of, report_senders
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
+from canvas.store.access_events import AccessEvents
 from canvas.store.epochs import renew_if_moved
 from canvas.store.postgres import Connection, Pool, PostgresStore, reaching_the_database
 from canvas.store.shares import Shares
@@ -75,6 +76,7 @@ class Services(NamedTuple):
     documents: PostgresStore
     workflows: Workflows
     shares: Shares
+    access_events: AccessEvents
     versions: Versions
     accounts: Accounts
     callers: Callers
@@ -137,6 +139,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             documents=PostgresStore(database),
             workflows=Workflows(database),
             shares=Shares(database),
+            access_events=AccessEvents(database),
             versions=Versions(database),
             accounts=Accounts(database),
             callers=Callers(database, settings.admin_token, settings.origins, _issuer(settings, http)),

@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 from app.idempotency import MAX_KEY_CHARACTERS
 from app.problems import PROBLEM_JSON
 from app.version import VERSION
+from jobs.renders import EXTENSIONS
 
 Document = dict[str, Any]
 
@@ -32,10 +33,18 @@ _PROBLEMS = {
     "409": "It is in the way of something else: an id that is taken, a live run, a reused Idempotency-Key.",
     "412": "It has changed since you read it (`If-Match`).",
     "413": "The body is too large.",
+    "416": "There are no bytes in this range.",
     "422": "Understood, and cannot be done as it stands.",
     "429": "A limit is reached.",
     "500": "Something went wrong on our side.",
     "503": "Something Easel stands on is away. Try again.",
+}
+_ASK_FOR_THEMSELVES = {  # open routes, and what they may refuse with
+    "receiveReport": ("401",),
+    "receiveMidjourneyReport": ("401",),
+    "getMetrics": ("401",),
+    "getObject": ("401", "403", "416"),
+    "putUpload": ("401", "403", "413"),
 }
 _WRITES = frozenset({"post", "put", "patch", "delete"})
 
@@ -167,6 +176,9 @@ def _complete(path: str, method: str, operation: Document, *, is_open: bool) -> 
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
                 answer["content"] = _json_of(_ANSWERS[name])
+    operation["responses"].get("204", {}).pop("content", None)
+    if name in _PICTURES:
+        operation["responses"]["200"]["content"] = {kind: {"schema": _BYTES} for kind in EXTENSIONS}
     for status in _problems_of(path, method, operation, is_open=is_open):
         operation["responses"][status] = {"$ref": f"#/components/responses/{status}"}
 
@@ -177,7 +189,7 @@ def _problems_of(path: str, method: str, operation: Document, *, is_open: bool) 
         "400": takes_input,
         "401": not is_open,
         "403": method in _WRITES and not is_open,
-        "404": "{" in path,
+        "404": "{" in path or "requestBody" in operation,
         "409": method in _WRITES,
         "412": any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", [])),
         "413": "requestBody" in operation,
@@ -186,9 +198,8 @@ def _problems_of(path: str, method: str, operation: Document, *, is_open: bool) 
         "500": True,
         "503": True,
     }
-    return [status for status, can_be in states.items() if can_be and status not in operation["responses"]] + (
-        ["400"] if takes_input else []
-    )
+    found = [status for status, can_be in states.items() if can_be and status not in operation["responses"]]
+    return [*found, *(["400"] if takes_input else []), *_ASK_FOR_THEMSELVES.get(operation["operationId"], ())]
 
 
 _IF_MATCH = {
@@ -205,6 +216,8 @@ _IF_NONE_MATCH = {
     "description": "The `ETag` you have; 304 when it still holds.",
     "schema": {"type": "string"},
 }
+_PICTURES = frozenset({"getObject", "getPreview"})
+_BYTES = {"type": "string", "format": "binary"}
 _CONDITIONAL = {
     "getWorkflow": _IF_NONE_MATCH,
     "getObject": _IF_NONE_MATCH,

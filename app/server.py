@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 import uvicorn
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
@@ -26,7 +26,7 @@ from app.fast_socket import Connection
 from app.idempotency import Idempotency, KeptAnswers
 from app.observe.metrics import Scrapes
 from app.openapi import describe
-from app.problems import HANDLERS, MAX_BODY_BYTES
+from app.problems import HANDLERS, MAX_BODY_BYTES, AnyRequest
 from app.routes.access import Authentication, requires_sign_in
 from app.routes.accounts import AccountsController
 from app.routes.artworks import ArtworksController
@@ -102,6 +102,7 @@ def create_app(services: Services, hub: Hub, stopping: Stopping, store_url: str 
             DefineMiddleware(Idempotency, answers=KeptAnswers(services.database)),  # type: ignore[arg-type]  # ours is plain ASGI
         ],
         guards=[requires_sign_in],
+        before_request=_say_methods,
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the one exception it is listed for
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=_cors(settings),
@@ -111,6 +112,15 @@ def create_app(services: Services, hub: Hub, stopping: Stopping, store_url: str 
     )
     app: Any = litestar  # its ASGI types are its own
     return Edge(app, base_url=settings.base_url, cdn_url=settings.cdn_url, store_url=store_url)
+
+
+def _say_methods(request: AnyRequest) -> Response[None] | None:
+    """OPTIONS. Litestar's own answer knows the methods that were there when it came upon the path first."""
+    if request.method != "OPTIONS":
+        return None
+    path = request.scope["path_template"]
+    methods = {method for route in request.app.routes if route.path_format == path for method in route.methods}
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))}, media_type="text/plain")
 
 
 def _giving(value: Any) -> Callable[[], Any]:

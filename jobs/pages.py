@@ -46,6 +46,15 @@ def place_of(cursor: str | None) -> Place | None:
         raise BadRequest("This cursor is not one of ours. Start the list again without it.") from error
 
 
+def number_of(cursor: str | None) -> int | None:
+    """Of a list whose items are numbered. Raises BadRequest as `place_of`."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise BadRequest("This cursor is not one of ours. Start the list again without it.")
+    return int(cursor)
+
+
 def checked_limit(limit: int) -> int:
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequest(f"limit is a whole number from 1 to {MAX_LIMIT}.")

@@ -21,5 +21,10 @@ async def end_session(pool: Pool, secret: str) -> None:
         await pool.execute("DELETE FROM sessions WHERE token_hash = $1", hash_of(secret))
 
 
+async def end_all_sessions(pool: Pool, account_id: str) -> None:
+    async with reaching_the_database():
+        await pool.execute("DELETE FROM sessions WHERE account_id = $1", account_id)
+
+
 _INSERT = """
     INSERT INTO sessions (token_hash, account_id, expires_at) VALUES ($1, $2, now() + make_interval(days => $3))"""

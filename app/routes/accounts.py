@@ -10,7 +10,7 @@ from litestar.response import Redirect
 
 from app.auth.accounts import Account
 from app.auth.login_links import sign_in
-from app.auth.sessions import COOKIE, SESSION_DAYS, end_session
+from app.auth.sessions import COOKIE, SESSION_DAYS, end_all_sessions, end_session
 from app.auth.tokens import TICKET_SECONDS, mint_ticket
 from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
 from app.routes.page import on_refused_link
@@ -68,8 +68,18 @@ class AccountsController(Controller):
         secret = request.cookies.get(COOKIE)
         if secret:
             await end_session(services.database, secret)
-        gone = Cookie(key=COOKIE, path="/", max_age=0, httponly=True, samesite="lax")
-        return Response(None, status_code=204, cookies=[gone])
+        return _signed_out()
+
+    @post("/api/logout-everywhere", operation_id="logoutEverywhere", status_code=204)
+    async def logout_everywhere(self, services: TheServices, request: CallerRequest) -> Response[None]:
+        """End all your sessions, in every browser; their sockets and streams close within a second. Tokens stay."""
+        await end_all_sessions(services.database, request.user.account_id)
+        return _signed_out()
+
+
+def _signed_out() -> Response[None]:
+    gone = Cookie(key=COOKIE, path="/", max_age=0, httponly=True, samesite="lax")
+    return Response(None, status_code=204, cookies=[gone])
 
 
 def session_cookie(secret: str, *, secure: bool) -> Cookie:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect
 
 from app.auth import identities
@@ -18,10 +18,11 @@ from app.routes.accounts import session_cookie
 from app.routes.page import on_refused_link
 from canvas.errors import EaselError, NotSignedIn
 from canvas.relay.port import AccessHint
+from canvas.store.access_events import AccessEvent, acting
 from canvas.store.postgres import reaching_the_database
 from canvas.store.shares import Share, SharedRole
 from canvas.store.workflows import add_member
-from jobs.pages import Page
+from jobs.pages import DEFAULT_LIMIT, Page, checked_limit, number_of
 
 LONGEST_TOKEN_S = 30 * 24 * 3600
 GUEST = "Guest"
@@ -87,8 +88,23 @@ class SharingController(Controller):
     ) -> None:
         """Whoever came through this link, and has no other role, is out within a second."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
-        await services.shares.revoke(workflow_id, share_id)
+        await services.shares.revoke(workflow_id, share_id, by=request.user.account_id)
         services.relay.publish(workflow_id, AccessHint())
+
+    @get("/access", operation_id="listAccessEvents")
+    async def access(
+        self,
+        services: TheServices,
+        request: CallerRequest,
+        workflow_id: FromPath[str],
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
+    ) -> Page[AccessEvent]:
+        """Who let whom in, and when, newest first: roles, links and tokens, given, used and taken away."""
+        await services.workflows.membership(workflow_id, request.user.account_id, "manage")
+        before = number_of(cursor)
+        found = await services.access_events.page(workflow_id, limit=checked_limit(limit), before=before)
+        return Page(found, str(found[-1].number) if len(found) == limit else None)
 
     @post("/tokens", operation_id="createWorkflowToken", status_code=201)
     async def token(
@@ -100,6 +116,7 @@ class SharingController(Controller):
         """
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         async with reaching_the_database(), services.database.acquire() as connection, connection.transaction():
+            await acting(connection, request.user.account_id)
             account = await identities.find_or_create(
                 connection, workflow_id, data.user_id, data.name, role="guest", color=data.color
             )

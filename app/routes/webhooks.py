@@ -18,9 +18,6 @@ _ANSWERS = {
     202: ResponseSpec(
         dict[str, str], description="Kept; no such job is known (yet). It is tried again for ten minutes."
     ),
-    401: ResponseSpec(
-        dict[str, str], description="Not signed as it should be, or too long ago.", generate_examples=False
-    ),
 }
 
 

@@ -23,6 +23,7 @@ from canvas.protocol import Author, Result, Transaction
 from canvas.push import Push, decode_push
 from canvas.relay.port import AccessHint, DeletedHint
 from canvas.room import Room
+from canvas.store.access_events import acting
 from canvas.store.workflows import Member, WorkflowSummary, add_member
 from canvas.transfer import pictures_in, read_document, unwrap
 from canvas.values import MAX_SAFE_INTEGER, check_json
@@ -224,7 +225,7 @@ class WorkflowsController(Controller):
     ) -> None:
         """Give an account a role, or another one."""
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
-        await services.workflows.set_member(workflow_id, account_id, _given(data.role))
+        await services.workflows.set_member(workflow_id, account_id, _given(data.role), by=request.user.account_id)
         services.relay.publish(workflow_id, AccessHint())
 
     @delete("/{workflow_id:str}/members/{account_id:str}", operation_id="removeMember", status_code=204)
@@ -234,7 +235,7 @@ class WorkflowsController(Controller):
         """Take an account's role away. Its sockets close within a second."""
         action: Action = "read" if account_id == request.user.account_id else "manage"
         await services.workflows.membership(workflow_id, request.user.account_id, action)
-        await services.workflows.remove_member(workflow_id, account_id)
+        await services.workflows.remove_member(workflow_id, account_id, by=request.user.account_id)
         services.relay.publish(workflow_id, AccessHint())
 
     @post("/{workflow_id:str}/invites", operation_id="invite", status_code=201)
@@ -245,6 +246,7 @@ class WorkflowsController(Controller):
         await services.workflows.membership(workflow_id, request.user.account_id, "manage")
         role = _given(data.role)
         async with services.database.acquire() as connection, connection.transaction():
+            await acting(connection, request.user.account_id)
             account = await create_account(connection, data.name)
             await add_member(connection, workflow_id, account.id, role, may_run=role != "viewer")
             url = await link_for(connection, account, services.settings.base_url)

@@ -10,6 +10,7 @@ import msgspec
 
 from canvas.errors import Invalid, LimitReached, NotFound
 from canvas.ids import new_id
+from canvas.store.access_events import acting
 from canvas.store.postgres import Pool, reaching_the_database
 
 MAX_SHARES = 100  # live links of one workflow: nobody looks through more of them
@@ -62,10 +63,11 @@ class Shares:
             rows = await self._pool.fetch(_LIST, workflow_id)
         return [Share(**row) for row in rows]
 
-    async def revoke(self, workflow_id: str, share_id: str) -> None:
+    async def revoke(self, workflow_id: str, share_id: str, *, by: str) -> None:
         """Whoever came through it is out. Raises NotFound for a link that has ended."""
-        async with reaching_the_database():
-            ended = await self._pool.fetchval(_REVOKE, workflow_id, share_id)
+        async with reaching_the_database(), self._pool.acquire() as connection, connection.transaction():
+            await acting(connection, by)
+            ended = await connection.fetchval(_REVOKE, workflow_id, share_id)
         if ended is None:
             raise NotFound("There is no such link.")
 

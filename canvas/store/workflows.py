@@ -14,6 +14,7 @@ from canvas.graph import Placed, Touched
 from canvas.ids import new_id
 from canvas.protocol import Author, Transaction
 from canvas.push import Batch
+from canvas.store.access_events import acting
 from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, PostgresLock, reaching_the_database
 from canvas.transfer import Imported
@@ -113,17 +114,19 @@ class Workflows:
             rows = await self._pool.fetch(_MEMBERS, workflow_id)
         return [Member(**row) for row in rows]
 
-    async def set_member(self, workflow_id: str, account_id: str, role: Role) -> None:
+    async def set_member(self, workflow_id: str, account_id: str, role: Role, *, by: str) -> None:
         """Raises Conflict for the owner's own role, NotFound for an unknown account."""
         async with reaching_the_database(), self._pool.acquire() as connection, connection.transaction():
+            await acting(connection, by)
             try:
                 await add_member(connection, workflow_id, account_id, role, may_run=role != "viewer")
             except asyncpg.ForeignKeyViolationError as error:
                 raise NotFound("There is no such account.") from error
 
-    async def remove_member(self, workflow_id: str, account_id: str) -> None:
-        async with reaching_the_database():
-            gone = await self._pool.fetchval(_REMOVE_MEMBER, workflow_id, account_id)
+    async def remove_member(self, workflow_id: str, account_id: str, *, by: str) -> None:
+        async with reaching_the_database(), self._pool.acquire() as connection, connection.transaction():
+            await acting(connection, by)
+            gone = await connection.fetchval(_REMOVE_MEMBER, workflow_id, account_id)
         if gone is None:
             raise NotFound("That account is no member that could be removed.")
 

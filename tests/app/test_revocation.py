@@ -82,6 +82,20 @@ def test_signing_out_closes_the_sessions_sockets_and_streams(person: Person, pla
         assert said(by_token, "pong")["t"] == 1
 
 
+def test_signing_out_everywhere_ends_other_browsers_too(person: Person, place: Server) -> None:
+    """CL7"""
+    workflow_id = person.workflow()
+
+    with person.browser() as here, person.browser() as there:
+        cookie = {"Cookie": f"easel_session={there.cookies['easel_session']}", "Origin": place.url}
+        with socket_of(place, workflow_id, cookie) as socket:
+            assert here.post("/api/logout-everywhere").status_code == 204
+
+            assert closed_with(socket, within_s=WITHIN_S) == 4100
+        assert (here.get("/api/me").status_code, there.get("/api/me").status_code) == (401, 401)
+    assert person.http.get("/api/me").status_code == 200  # tokens stay
+
+
 def test_member_who_is_removed_or_lowered_hears_of_it(person: Person, stranger: Person, place: Server) -> None:
     """CL4"""
     workflow_id = person.workflow()

@@ -284,3 +284,38 @@ def test_token_that_makes_no_sense_is_refused(person: Person, fields: dict[str, 
     user = {"userId": "u", "name": "x", "role": "viewer"} | fields
 
     assert person.http.post(f"/api/workflows/{person.workflow()}/tokens", json=user).status_code == 422
+
+
+def test_owner_sees_who_let_whom_in(server: Server, person: Person, newcomer: Callable[..., Person]) -> None:
+    """Roles, links and tokens, given, used and taken away, each with who did it."""
+    friend, guest = newcomer(), newcomer()
+    workflow_id = person.workflow()
+    path = f"/api/workflows/{workflow_id}"
+    person.shares(workflow_id, friend, "editor")
+    person.shares(workflow_id, friend, "editor")  # changes nothing, and is none
+    person.shares(workflow_id, friend, "viewer")
+    link = person.http.post(f"{path}/shares", json={"role": "viewer"}).json()
+    assert guest.http.get(link["url"]).status_code == 303
+    person.http.post(f"{path}/tokens", json={"userId": "u1", "name": "Una", "role": "editor"})
+    person.http.delete(f"{path}/shares/{link['id']}")
+    friend.http.delete(f"{path}/members/{friend.id}")
+
+    listed = person.http.get(f"{path}/access").json()["items"]
+    una = next(event["accountId"] for event in listed if event["accountName"] == "Una")
+    assert [(event["kind"], event["accountId"], event["role"], event["byId"]) for event in reversed(listed)] == [
+        ("role_given", person.id, "owner", None),
+        ("role_given", friend.id, "editor", person.id),
+        ("role_given", friend.id, "viewer", person.id),
+        ("link_made", None, "viewer", person.id),
+        ("link_followed", guest.id, "viewer", guest.id),
+        ("role_given", una, "editor", person.id),
+        ("token_made", una, None, person.id),
+        ("link_ended", None, "viewer", person.id),
+        ("role_taken", friend.id, "viewer", friend.id),
+    ]
+    first = person.http.get(f"{path}/access", params={"limit": 4}).json()
+    rest = person.http.get(f"{path}/access", params={"limit": 200, "cursor": first["nextCursor"]}).json()
+    assert first["items"] + rest["items"] == listed
+    assert rest["nextCursor"] is None
+    assert person.http.get(f"{path}/access", params={"cursor": "²"}).status_code == 400
+    assert friend.http.get(f"{path}/access").status_code == 404

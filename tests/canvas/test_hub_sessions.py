@@ -280,7 +280,7 @@ async def test_a_role_that_changes_is_told_and_one_that_is_lost_closes(world: Wo
     """CL4, PR2"""
     hub, ada, bob = await two(world)
     await bob.say(type="presence", set={"drag": {"a": {"x": 1, "y": 1}}})
-    await world.workflows.set_member(world.id, world.bob, "viewer")
+    await world.workflows.set_member(world.id, world.bob, "viewer", by=world.ada)
 
     world.relay.publish(world.id, AccessHint())
     assert (await bob.until(lambda message: message["type"] == "role"))["role"] == "viewer"
@@ -288,7 +288,7 @@ async def test_a_role_that_changes_is_told_and_one_that_is_lost_closes(world: Wo
     await hub.tick()
     assert ada.of("frame")[-1]["presence"][bob.session_id]["drag"] is None
 
-    await world.workflows.remove_member(world.id, world.bob)
+    await world.workflows.remove_member(world.id, world.bob, by=world.ada)
     await hub.poll()  # the hint was lost
     assert await bob.until_closed() == 4503
     assert ada.closed is None
@@ -318,13 +318,13 @@ async def test_a_role_that_changes_at_the_door_counts_as_it_is_now(world: World)
     """CL4"""
     hub = world.hub()
     told_at_the_door = (await world.store.heads([world.id]))[world.id].access
-    await world.workflows.set_member(world.id, world.bob, "viewer")
+    await world.workflows.set_member(world.id, world.bob, "viewer", by=world.ada)
     bob = world.client(hub, world.bob)
 
     await bob.join("editor", access=told_at_the_door)
     assert bob.heard[0]["role"] == "viewer"
 
-    await world.workflows.remove_member(world.id, world.bob)
+    await world.workflows.remove_member(world.id, world.bob, by=world.ada)
     with pytest.raises(NotFound):
         await bob.join("viewer", access=told_at_the_door)
 
@@ -343,7 +343,7 @@ async def test_nobody_is_asked_for_again_while_no_role_changes(world: World) -> 
     await hub.poll()
     assert asked == []
 
-    await world.workflows.set_member(world.id, world.bob, "viewer")
+    await world.workflows.set_member(world.id, world.bob, "viewer", by=world.ada)
     await hub.poll()
     await hub.poll()
     assert asked == [world.id]

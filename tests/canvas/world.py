@@ -235,8 +235,8 @@ async def open_world(database: Pool, *nodes: Record) -> World:
     for account_id in (world.ada, world.bob, world.eve):
         await database.execute("INSERT INTO accounts (id, name, color) VALUES ($1, $1, '#a0f')", account_id)
     world.id = await world.workflows.create(world.ada, "Foxes", read_document({"nodes": list(nodes)}, {}))
-    await world.workflows.set_member(world.id, world.bob, "editor")
-    await world.workflows.set_member(world.id, world.eve, "viewer")
+    await world.workflows.set_member(world.id, world.bob, "editor", by=world.ada)
+    await world.workflows.set_member(world.id, world.eve, "viewer", by=world.ada)
     return world
 
 
