@@ -35,7 +35,7 @@ def own_server(own_environment: dict[str, str]) -> Iterator[Server]:
     ("examples", "least"),
     [
         pytest.param(2, 300, id="a sample", marks=pytest.mark.timeout(120)),
-        pytest.param(400, 20_000, id="twenty thousand", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
+        pytest.param(300, 20_000, id="twenty thousand", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
     ],
 )
 def test_whatever_is_asked_is_answered_as_the_document_says(

@@ -1,5 +1,7 @@
 """`python -m tests.chaos.flood URL SESSION COUNT SIZE`: pushes without waiting for an answer, in a process of its own.
 
+It says "ready", and begins when it is told a line.
+
 Two in one process would share an event loop, and whoever measures beside a flood would measure the flooder's.
 """
 
@@ -22,6 +24,8 @@ def flood(url: str, session: str, count: int, size: int) -> None:
     with connect(url, additional_headers=headers, max_size=None, ping_interval=None, close_timeout=60) as socket:
         socket.send(json.dumps({"type": "hello", "protocol": 1, "clientId": "flood", "resume": None}))
         threading.Thread(target=read_on, args=(socket,), daemon=True).start()
+        print("ready", flush=True)
+        sys.stdin.readline()  # what it takes to start a Python is no flood
         for number in itertools.count(1) if count == 0 else range(1, count + 1):
             record = {"id": f"f{number % 50}", "position": {"x": number, "y": 0}, "data": {"text": "x" * size}}
             remove = {"op": "remove", "kind": "node", "ids": [record["id"]]}
