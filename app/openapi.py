@@ -176,6 +176,8 @@ def _complete(path: str, method: str, operation: Document, *, is_open: bool) -> 
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
                 answer["content"] = _json_of(_ANSWERS[name])
+    if name.startswith("replace"):
+        operation["responses"]["201"] = operation["responses"]["200"] | {"description": "There was none: it is made."}
     operation["responses"].get("204", {}).pop("content", None)
     if name in _PICTURES:
         operation["responses"]["200"]["content"] = {kind: {"schema": _BYTES} for kind in EXTENSIONS}

@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     SerializationException,
@@ -20,6 +21,7 @@ AnyRequest = Request[object, object, State]
 
 PROBLEM_JSON = "application/problem+json"
 MAX_BODY_BYTES = 32 << 20  # an import; a node has its own, smaller limit
+_HUNG_UP = "client disconnected prematurely"  # Litestar says so as its own failure
 _CODES = {415: "UNSUPPORTED_MEDIA_TYPE"}
 
 
@@ -81,6 +83,8 @@ def on_http_error(request: AnyRequest, error: HTTPException) -> Response[dict[st
             is_body = isinstance(error.__cause__, SerializationException)
             detail = f"The body is not JSON: {error.detail.rstrip('.')}." if is_body else error.detail
             return problem(request, 400, "Bad request", detail, "VALIDATION_FAILED")
+        case InternalServerException() if error.detail == _HUNG_UP:
+            return problem(request, 400, "Bad request", "The request ended before it was complete.", "BAD_REQUEST")
         case _ if error.status_code < 500:
             code = _CODES.get(error.status_code, "BAD_REQUEST")
             return problem(request, error.status_code, "Bad request", error.detail, code)

@@ -46,6 +46,7 @@ from app.routes.versions import VersionsController
 from app.routes.webhooks import WebhooksController
 from app.routes.workflows import WorkflowsController
 from app.settings import Settings, SettingsError
+from app.slow_requests import Requests
 from app.stopping import Stopping
 from app.sweeper import keep_ending_shares, keep_looking_at, keep_sweeping
 from canvas.hub import Hub, LiveRuns, open_hub
@@ -195,7 +196,7 @@ async def serve(settings: Settings) -> None:
         config = uvicorn.Config(
             create_app(services, hub, stopping, await _store_url(services)),
             loop="uvloop",
-            http="httptools",
+            http=Requests,
             ws=Connection,
             ws_max_size=2 * MAX_MESSAGE_BYTES,  # ours is the smaller limit, with a close code that says what is wrong
             ws_ping_interval=20,

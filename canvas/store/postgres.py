@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from canvas.errors import NotFound, Unavailable
+from canvas.errors import Invalid, NotFound, Unavailable
 from canvas.graph import Graph, Record
 from canvas.ops import Op, Removed, Update
 from canvas.protocol import Author, Result, Transaction, encode_each
@@ -55,6 +55,10 @@ async def reaching_the_database() -> AsyncIterator[None]:
     """Says Unavailable when PostgreSQL cannot be reached or take the work right now, whatever the driver calls it."""
     try:
         yield
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise Invalid(
+            "The character U+0000 cannot be stored or looked for; remove it.", code="NUL_CHARACTER"
+        ) from error
     except _AWAY as error:
         if isinstance(error, ValueError):  # the driver's DataError: a value that no column can hold
             raise
