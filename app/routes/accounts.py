@@ -41,6 +41,8 @@ class AccountsController(Controller):
         """Use a login link up and go to the page."""
         await services.rates.count_link(request.client.host if request.client else None)
         secret = await sign_in(services.database, token)
+        if (before := request.cookies.get(COOKIE)) is not None:  # a browser has one session: no old one stays behind
+            await end_session(services.database, before)
         cookie = session_cookie(secret, secure=services.settings.is_https)
         return Redirect("/", status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
 

@@ -23,6 +23,15 @@ def test_login_link_signs_in_once(person: Person, nobody: httpx.Client) -> None:
     assert nobody.get("/api/me").json()["id"] == person.id
 
 
+def test_signing_in_anew_ends_the_session_before(person: Person, nobody: httpx.Client) -> None:
+    nobody.get(person.login_link())
+    before = {"Cookie": f"easel_session={nobody.cookies['easel_session']}"}
+    nobody.get(person.login_link())
+
+    assert nobody.get("/api/me").json()["id"] == person.id
+    assert httpx.get(f"{person.server.url}/api/me", headers=before, trust_env=False).status_code == 401
+
+
 def test_looking_at_a_login_link_does_not_use_it_up(person: Person, nobody: httpx.Client) -> None:
     link = person.login_link()
 
