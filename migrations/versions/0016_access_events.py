@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 # `by_id` is null when nobody did it: a link that expired, an owner who made the workflow.
 STATEMENTS = (
