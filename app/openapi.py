@@ -116,7 +116,15 @@ _RECORDS: Document = {
         "additionalProperties": True,
     },
 }
-_BODIES = {"createNode": "Node", "replaceNode": "Node", "createEdge": "Edge", "replaceEdge": "Edge"}
+for _kind in ("Node", "Edge"):  # the address says which it is
+    _needed = [name for name in _RECORDS[_kind]["required"] if name != "id"]
+    _RECORDS[f"Replaced{_kind}"] = _RECORDS[_kind] | {"required": _needed}
+_BODIES = {
+    "createNode": "Node",
+    "replaceNode": "ReplacedNode",
+    "createEdge": "Edge",
+    "replaceEdge": "ReplacedEdge",
+}
 _ANSWERS = {f"{verb}{kind}": kind for verb in ("get", "create", "change", "replace") for kind in ("Node", "Edge")}
 _BODIES["createWorkflow"] = "NewWorkflow"
 
