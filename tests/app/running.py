@@ -29,6 +29,10 @@ NODES = [
 ]
 EDGES = [{"id": "e", "source": "a", "target": "b"}]
 _READY_S = 30
+# What no process of any test may write down: the admin token, API tokens, secrets of webhooks, passwords in addresses.
+_SECRET = re.compile(
+    rf"{ADMIN_TOKEN}|easel_[A-Za-z0-9_-]{{40,}}|whsec_[A-Za-z0-9+/=]{{16,}}|://[^/@\s]+:(?!\*\*\*)[^/@\s]+@"
+)
 
 
 class Process:
@@ -89,6 +93,7 @@ class Process:
             self._reader.join()
             assert self._process.stderr is not None
             self._process.stderr.close()
+            assert _SECRET.search(self.text) is None, "a secret is in the log"
 
 
 class Server(Process):
