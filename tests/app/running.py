@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ NODES = [
 ]
 EDGES = [{"id": "e", "source": "a", "target": "b"}]
 _READY_S = 30
+PORTS = range(20_000, 30_000)  # below those that the kernel lends to clients, who would take it while we are down
 # What no process of any test may write down: the admin token, API tokens, secrets of webhooks, passwords in addresses.
 _SECRET = re.compile(
     rf"{ADMIN_TOKEN}|easel_[A-Za-z0-9_-]{{40,}}|whsec_[A-Za-z0-9+/=]{{16,}}|://[^/@\s]+:(?!\*\*\*)[^/@\s]+@"
@@ -229,6 +231,14 @@ def events_of(answer: httpx.Response) -> Iterator[dict[str, str]]:
         elif line and not line.startswith(":"):
             field, _, value = line.partition(":")
             event[field] = value.removeprefix(" ")
+
+
+def free_port() -> int:
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 async def execute(database_url: str, query: str, *values: Any) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.app.running import ADMIN_TOKEN, Person, Server, Worker
-from tests.chaos.site import free_port
+from tests.app.running import ADMIN_TOKEN, Person, Server, Worker, free_port
 
 PROMISED = {
     "image_processing": "counter",

@@ -6,10 +6,8 @@ Whatever is killed is started again, as an operator's supervisor would: servers 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -26,14 +24,13 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.process import kill_group
 from app.embedded.redis import EmbeddedRedis
 from app.migrate import migrate
-from tests.app.running import ADMIN_TOKEN, Server
+from tests.app.running import ADMIN_TOKEN, Server, free_port
 
 T = TypeVar("T")
 ALARMS = ("canvas.task_failed", "room.commit_broke", "room.diverged", "hub.clock_failed", "socket.failed", "Traceback")
 """What a server logs when it meets a bug of its own."""
 AWAY_S = 30.0
 STARTS = 10  # a server whose database is away ends at once: its supervisor tries again
-PORTS = range(20_000, 30_000)  # below those that the kernel lends to clients, who would take it while we are down
 
 
 class OwnServer(Server):
@@ -172,14 +169,6 @@ def kill(service: EmbeddedPostgres | EmbeddedRedis) -> None:
     """With everything that it has started, as when the power goes."""
     assert service.process is not None
     kill_group(service.process)
-
-
-def free_port() -> int:
-    while True:
-        port = secrets.choice(PORTS)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
 
 
 def at_a_site(scenario: Callable[[Site], Coroutine[Any, Any, T]], servers: int = 2, **settings: str) -> T:

@@ -23,8 +23,8 @@ import pytest
 from canvas.client import open_canvas
 from canvas.ops import Update
 from tests.app.reports import signed
-from tests.app.running import ADMIN_TOKEN, Worker
-from tests.chaos.site import OwnServer, Site, free_port, kill
+from tests.app.running import ADMIN_TOKEN, Worker, free_port
+from tests.chaos.site import OwnServer, Site, kill
 from tests.jobs.providers.sim.pictures import picture
 from tests.jobs.providers.sim.server import Asked, Server, Told, told
 

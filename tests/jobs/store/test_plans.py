@@ -40,38 +40,49 @@ WANTED = (
     RenderFilter(words=("unicorn77777",)),
     RenderFilter(words=("xy",)),
 )
+CROWD = (
+    """
+    INSERT INTO accounts (id, name, color) SELECT 'a' || g, 'A', '#000' FROM generate_series(1, 100) g""",
+    """
+    INSERT INTO workflows (id, name, epoch) SELECT 'w' || g, 'W', 'e' FROM generate_series(1, 1000) g""",
+    """
+    INSERT INTO members (workflow_id, account_id, role, may_run)
+    SELECT 'w' || g, 'a' || (g % 100 + 1), 'owner', true FROM generate_series(1, 1000) g""",
+    """
+    INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, started_at,
+    finished_at)
+    SELECT 'r' || g, 'w' || (g % 1000 + 1), 'n' || g, 'a' || (g % 100 + 1),
+    CASE WHEN g % 10000 = 0 THEN 'pending' ELSE 'completed' END, 'local', 'local', 'm', '{}',
+    now() - g * interval '1 min', CASE WHEN g % 10000 <> 0 THEN now() - g * interval '1 min' END
+    FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO run_events (run_id, seq, workflow_id, workflow_seq, kind, payload)
+    SELECT 'r' || g, 1, 'w' || (g % 1000 + 1), g, 'status', '{"message":""}' FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO objects (key, account_id, content_type, size_bytes, sha256)
+    SELECT 'k' || g, 'a' || (g % 100 + 1), 'image/png', 1, '' FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height,
+    content_type, prompt, provider, model, created_at)
+    SELECT 'p' || g, 'a' || (g % 100 + 1), 'r' || g, 0, 'w' || (g % 1000 + 1), 'n', 'k' || g, 1, 1, 'image/png',
+    'a watercolor unicorn' || g || ' in the snow', 'local', 'm', now() - g * interval '1 s'
+    FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
+    SELECT 'p' || g, 'icon', 'k' || g, 1, 1, 'image/webp' FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, state,
+    sent_at) SELECT 'c' || g, 'r' || g, 0, 1, 'local', 'm', 'k', '', 'kept', now() - g * interval '1 s'
+    FROM generate_series(1, 100000) g""",
+)
 LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects")
 
 
 @pytest.fixture
 async def crowded(world: World) -> World:
-    await world.database.execute("""
-        INSERT INTO accounts (id, name, color) SELECT 'a' || g, 'A', '#000' FROM generate_series(1, 100) g;
-        INSERT INTO workflows (id, name, epoch) SELECT 'w' || g, 'W', 'e' FROM generate_series(1, 1000) g;
-        INSERT INTO members (workflow_id, account_id, role, may_run)
-          SELECT 'w' || g, 'a' || (g % 100 + 1), 'owner', true FROM generate_series(1, 1000) g;
-        INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, started_at,
-          finished_at)
-          SELECT 'r' || g, 'w' || (g % 1000 + 1), 'n' || g, 'a' || (g % 100 + 1),
-            CASE WHEN g % 10000 = 0 THEN 'pending' ELSE 'completed' END, 'local', 'local', 'm', '{}',
-            now() - g * interval '1 min', CASE WHEN g % 10000 <> 0 THEN now() - g * interval '1 min' END
-          FROM generate_series(1, 100000) g;
-        INSERT INTO run_events (run_id, seq, workflow_id, workflow_seq, kind, payload)
-          SELECT 'r' || g, 1, 'w' || (g % 1000 + 1), g, 'status', '{"message":""}' FROM generate_series(1, 100000) g;
-        INSERT INTO objects (key, account_id, content_type, size_bytes, sha256)
-          SELECT 'k' || g, 'a' || (g % 100 + 1), 'image/png', 1, '' FROM generate_series(1, 100000) g;
-        INSERT INTO renders (id, account_id, run_id, picture, workflow_id, node_id, object_key, width, height,
-          content_type, prompt, provider, model, created_at)
-          SELECT 'p' || g, 'a' || (g % 100 + 1), 'r' || g, 0, 'w' || (g % 1000 + 1), 'n', 'k' || g, 1, 1, 'image/png',
-            'a watercolor unicorn' || g || ' in the snow', 'local', 'm', now() - g * interval '1 s'
-          FROM generate_series(1, 100000) g;
-        INSERT INTO render_variants (render_id, kind, object_key, width, height, content_type)
-          SELECT 'p' || g, 'icon', 'k' || g, 1, 1, 'image/webp' FROM generate_series(1, 100000) g;
-        INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, state,
-          sent_at) SELECT 'c' || g, 'r' || g, 0, 1, 'local', 'm', 'k', '', 'kept', now() - g * interval '1 s'
-          FROM generate_series(1, 100000) g;
-        ANALYZE;
-    """)
+    for statement in CROWD:  # each committed and counted: what checks references must not plan for an empty table
+        await world.database.execute(statement)
+        await world.database.execute("ANALYZE")
     return world
 
 
@@ -80,17 +91,8 @@ def listing(wanted: RenderFilter, before: Place | None = None) -> tuple[str, tup
     return query, tuple(values)
 
 
-async def test_prompts_of_one_who_has_them_all_are_found_by_an_index(crowded: World) -> None:
-    """MR1: neither a table nor an account is read through for a word that is in few prompts."""
-    await crowded.database.execute("UPDATE renders SET account_id = 'a5'; ANALYZE renders")
-
-    query, arguments = listing(RenderFilter(words=("unicorn77777", "snow")))
-    plan = "\n".join(row[0] for row in await crowded.database.fetch("EXPLAIN ANALYZE " + query, *arguments))
-
-    assert "Bitmap Index Scan on renders_prompt" in plan, plan
-
-
 async def test_no_list_reads_a_whole_table(crowded: World) -> None:
+    """MR1"""
     long_ago = timedelta(seconds=10)
     queries: list[tuple[str, tuple[Any, ...]]] = [
         (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50, None)),
@@ -139,3 +141,9 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
     for query, arguments in queries:
         plan = "\n".join(row[0] for row in await crowded.database.fetch("EXPLAIN " + query, *arguments))
         assert not [table for table in LARGE if f"Seq Scan on {table}" in plan], f"{query}\n{plan}"
+
+    # And nothing is read through for a word that is in few prompts, not even the account that has them all (MR1).
+    await crowded.database.execute("UPDATE renders SET account_id = 'a5'; ANALYZE renders")
+    query, arguments = listing(RenderFilter(words=("unicorn77777", "snow")))
+    plan = "\n".join(row[0] for row in await crowded.database.fetch("EXPLAIN ANALYZE " + query, *arguments))
+    assert "Bitmap Index Scan on renders_prompt" in plan, plan
