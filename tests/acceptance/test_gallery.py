@@ -153,6 +153,7 @@ def test_error_says_what_to_do_and_trying_again_helps(page: Page, complaints: li
     complaints.clear()
 
 
+@pytest.mark.soak
 def test_five_thousand_pictures_scroll_without_holding_the_page_up(
     own_easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:

@@ -39,8 +39,8 @@ def test_who_never_reads_and_who_floods_harm_nobody_else() -> None:
         async with at_work(site, workflow_id) as people, silent_reader(site, workflow_id) as silent:
             watching = people[0].canvas
             before = site.servers[0].resident_bytes()
-            flood = asyncio.create_task(flooding(site, workflow_id, 400, BIG_BYTES))
-            for number in range(40):
+            flood = asyncio.create_task(flooding(site, workflow_id, 240, BIG_BYTES))
+            for number in range(24):
                 async with asyncio.timeout(ANSWERED_S):
                     await asyncio.gather(*(pushes(person, number) for person in people))
             await flood
