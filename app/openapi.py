@@ -91,7 +91,7 @@ _RECORDS: Document = {
             "name": {"type": "string", "maxLength": 200, "default": "Untitled"},
             "nodes": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}},
             "edges": {"type": "array", "items": {"$ref": "#/components/schemas/Edge"}},
-            "viewport": {"$ref": "#/components/schemas/Viewport"},
+            "viewport": {"description": "`{x, y, zoom}`; what is no viewport is left out, with a warning."},
         },
         "additionalProperties": True,
     },
