@@ -42,7 +42,7 @@ _PROBLEMS = {
 _ASK_FOR_THEMSELVES = {  # open routes, and what they may refuse with
     "receiveReport": ("401",),
     "receiveMidjourneyReport": ("401",),
-    "getMetrics": ("401",),
+    "getMetrics": ("401", "429"),
     "getObject": ("401", "403", "416"),
     "putUpload": ("401", "403", "413"),
 }

@@ -27,7 +27,7 @@ class Requests(HttpToolsProtocol):
     _is_in_head = True
     _window_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         self._timer = self.loop.call_later(HEAD_S, self._end)
 

@@ -23,7 +23,13 @@ class MetricsController(Controller):
         """Prometheus text. For whoever has EASEL_METRICS_TOKEN (or the admin token); where no token is set, also for
         this machine and its private network, asked directly and not through a proxy.
         """
-        _check_scraper(request, services.settings)
+        address = request.client.host if request.client else None
+        services.rates.check_refusals(address)  # guessing is as slow here as anywhere
+        try:
+            _check_scraper(request, services.settings)
+        except NotSignedIn:
+            await services.rates.count_refusal(address)
+            raise
         text, content_type = await scrapes.answer(request.headers.get("accept", ""), await states_of(services))
         return Response(text, media_type=content_type, headers={"Cache-Control": "no-store"})
 
@@ -44,6 +50,7 @@ def _is_near(request: OpenRequest) -> bool:
     if any(name in request.headers for name in _FORWARDED):
         return False  # the proxy is near, whoever asks it need not be
     try:
-        return ipaddress.ip_address(request.client.host).is_private
+        address = ipaddress.ip_address(request.client.host)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_private  # how IPv4 comes to a socket of both kinds

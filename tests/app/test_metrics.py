@@ -156,6 +156,15 @@ def test_token_that_is_set_is_asked_of_everybody(another_server: Callable[..., S
     assert samples(url, Authorization=f"Bearer {ADMIN_TOKEN}", **{"X-Forwarded-For": "8.8.8.8"})
 
 
+def test_guessing_the_token_is_slowed(another_server: Callable[..., Server]) -> None:
+    guarded = another_server(EASEL_TRUSTED_PROXIES="127.0.0.1")
+    guess = {"X-Forwarded-For": "203.0.113.77", "Authorization": "Bearer a-guess"}
+    with httpx.Client(base_url=guarded.url, headers=guess, trust_env=False) as guesser:
+        answers = [guesser.get("/metrics").status_code for _ in range(70)]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+
+
 def test_openmetrics_is_spoken_to_who_asks_for_it(server: Server) -> None:
     accept = "application/openmetrics-text;version=1.0.0"
     answer = httpx.get(f"{server.url}/metrics", headers={"Accept": accept}, trust_env=False)
