@@ -15,8 +15,8 @@ from app.auth.callers import Callers
 from app.auth.issuer import Issuer
 from app.auth.proofs import Proofs
 from app.auth.rates import RequestRates
-from app.migrate import check_schema
 from app.providers import registry_of, report_senders
+from app.revision import check_schema
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.access_events import AccessEvents

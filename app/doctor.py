@@ -20,7 +20,7 @@ from app.embedded.datadir import DataDir, State
 from app.embedded.errors import StartError
 from app.embedded.postgres import PACKAGE
 from app.embedded.redis import OLDEST, find_server
-from app.migrate import check_schema, newest_revision
+from app.revision import check_schema, newest_revision
 from app.routes.page import DIST
 from app.settings import Settings, SettingsError, masked, origin_of
 from canvas.errors import EaselError

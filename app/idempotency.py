@@ -12,13 +12,13 @@ from litestar.exceptions import ClientException
 from app.auth.callers import SAFE_METHODS, Caller
 from app.edge import App, Message, Receive, Scope, Send
 from app.problems import MAX_BODY_BYTES
+from app.sweeper import ANSWERS_KEPT_H
 from canvas.errors import BadRequest, Conflict, Unavailable
 from canvas.store.postgres import Pool, reaching_the_database
 
 log = structlog.get_logger(__name__)
 
 MAX_KEY_CHARACTERS = 255
-KEPT_HOURS = 24
 DEAD_AFTER_S = 60  # an attempt without an answer for this long has died with its server
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 0.25  # how often a second request looks for the first one's answer
 _KEPT_HEADERS = frozenset({b"content-type", b"location", b"easel-seq", b"etag"})
@@ -107,7 +107,7 @@ class KeptAnswers:
         pause_s = FIRST_LOOK_S
         while True:
             async with reaching_the_database():
-                claimed_at: datetime | None = await self._pool.fetchval(_CLAIM, *attempt, KEPT_HOURS, DEAD_AFTER_S)
+                claimed_at: datetime | None = await self._pool.fetchval(_CLAIM, *attempt, ANSWERS_KEPT_H, DEAD_AFTER_S)
                 row = None if claimed_at else await self._pool.fetchrow(_FIND, *attempt[:3])
             if claimed_at is not None:
                 return claimed_at

@@ -1,8 +1,7 @@
-"""Brings a database to the schema of this version, and says whether it is there."""
+"""Brings a database to the schema of this version."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,15 +15,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.auth.accounts import ensure_owner
-from app.settings import SettingsError
-from canvas.store.postgres import Connection
+from app.revision import MIGRATIONS
 
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
-
-
-class SchemaError(SettingsError):
-    """One sentence: the schema is older or newer than the code, and what to do."""
 
 
 async def migrate(database_url: str) -> list[str]:
@@ -49,8 +42,8 @@ async def migrate(database_url: str) -> list[str]:
 
 def _upgrade(connection: SyncConnection) -> list[str]:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    scripts = ScriptDirectory(str(_MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory(str(MIGRATIONS))
     applied: list[str] = []
 
     def steps(revision: Any, _: MigrationContext) -> Any:
@@ -63,18 +56,3 @@ def _upgrade(connection: SyncConnection) -> list[str]:
         environment.run_migrations()
         connection.commit()
     return applied
-
-
-def newest_revision() -> str:
-    """The revision this code was written for."""
-    return max(file.name.split("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
-
-
-async def check_schema(connection: Connection) -> None:
-    """Raises SchemaError unless the database has exactly the schema of this code, or a newer one."""
-    exists = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
-    revision = await connection.fetchval("SELECT version_num FROM alembic_version") if exists else None
-    if revision is None:
-        raise SchemaError("The database is empty: run `easel migrate`.")
-    if revision < newest_revision():
-        raise SchemaError(f"The database's schema ({revision}) is older than the code: run `easel migrate`.")

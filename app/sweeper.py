@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from app.auth.proofs import Proofs
-from app.idempotency import KEPT_HOURS
 from canvas.errors import Unavailable
 from canvas.relay.port import AccessHint, Relay
 from canvas.store.postgres import Pool, reaching_the_database
@@ -22,6 +21,7 @@ from jobs.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
+ANSWERS_KEPT_H = 24  # to requests with an Idempotency-Key
 SWEEP_EVERY_S = 600
 OBJECTS_EVERY_S = 6 * 3600  # each look lists the whole store
 VERSIONS_EVERY_S = 60
@@ -106,7 +106,7 @@ async def _every(interval_s: float, act: Callable[[], Awaitable[object]]) -> Non
 
 async def sweep(database: Pool) -> None:
     async with reaching_the_database():
-        await database.execute(_ANSWERS, KEPT_HOURS)
+        await database.execute(_ANSWERS, ANSWERS_KEPT_H)
         for query in _EXPIRED:
             await database.execute(query)
 

@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for name in map(name_of, Settings.__struct_fields__):  # a developer's own keys are no test's to spend
         os.environ.pop(name, None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the many servers would compile all of Easel again
     global _folder  # noqa: PLW0603 - one run, one set of services
     _folder = tempfile.TemporaryDirectory(prefix="easel-tests-")
     data = DataDir(Path(_folder.name))

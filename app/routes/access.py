@@ -29,6 +29,7 @@ TheStopping = NamedDependency[Stopping]
 TheScrapes = NamedDependency[Scrapes]
 CallerRequest = Request[Caller, None, State]
 OpenRequest = Request[Caller | None, None, State]
+AnyConnection = ASGIConnection[BaseRouteHandler, Caller | None, None, State]
 
 
 class Authentication(AbstractAuthenticationMiddleware):
@@ -39,7 +40,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         self._callers = callers
         self._rates = rates
 
-    async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg]
+    async def authenticate_request(self, connection: AnyConnection) -> AuthenticationResult:
         if connection.scope["type"] == ScopeType.HTTP:
             _refuse_nul(connection)
         if (workflow_id := connection.path_params.get("workflow_id")) is not None:
@@ -61,7 +62,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=caller, auth=None)
 
 
-async def requires_sign_in(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def requires_sign_in(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """On every route unless it says that it is open."""
     if handler.opt.get("open") or connection.scope["type"] == ScopeType.WEBSOCKET:
         return
@@ -71,7 +72,7 @@ async def requires_sign_in(connection: ASGIConnection, handler: BaseRouteHandler
         raise NotSignedIn("Sign in first: open a login link, or send “Authorization: Bearer <token>”.")
 
 
-def _refuse_nul(connection: ASGIConnection) -> None:  # type: ignore[type-arg]
+def _refuse_nul(connection: AnyConnection) -> None:
     """PostgreSQL's text holds no U+0000, so nothing can be found under one; said once, for every route."""
     if "\0" in connection.scope["path"]:
         raise NotFound("There is nothing at this address.")
