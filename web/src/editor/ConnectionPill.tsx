@@ -27,6 +27,7 @@ export function ConnectionPill() {
         className={`pill pill--${isLive ? "live" : "waiting"}`}
         data-testid="connection"
         data-state={connection}
+        data-pending={pending}
         role="status"
         title={closing?.text ?? (isLive ? SAVED : WAITING)}
       >

@@ -1,28 +1,39 @@
 import { useMayEdit } from "../react";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
-import { SHORTCUTS } from "./shortcuts";
+import { keysOf, SHORTCUTS } from "./shortcuts";
 
-const COMMAND = /mac/i.test(navigator.userAgent) ? "⌘" : "Ctrl";
+const CHAPTERS = [...new Set(SHORTCUTS.map(({ chapter }) => chapter))];
 
 export function ShortcutSheet({ onClose }: { onClose: () => void }) {
   const mayEdit = useMayEdit();
+  const shown = SHORTCUTS.filter((shortcut) => mayEdit || !shortcut.isEdit);
   return (
     <Dialog label="Shortcuts" className="dialog sheet" onClose={onClose}>
       <header className="sheet__head">
         <h2>Shortcuts</h2>
         <Button look="ghost" icon="close" aria-label="Close" onClick={onClose} />
       </header>
-      <dl className="sheet__list">
-        {SHORTCUTS.filter((shortcut) => mayEdit || !shortcut.isEdit).map(({ keys, label }) => (
-          <div key={keys}>
-            <dt>{label}</dt>
-            <dd>
-              <kbd>{keys.replace("Ctrl", COMMAND)}</kbd>
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <div className="sheet__chapters">
+        {CHAPTERS.map((chapter) => {
+          const rows = shown.filter((shortcut) => shortcut.chapter === chapter);
+          return rows.length === 0 ? null : (
+            <section key={chapter}>
+              <h3>{chapter}</h3>
+              <dl className="sheet__list">
+                {rows.map((shortcut) => (
+                  <div key={shortcut.keys}>
+                    <dt>{shortcut.label}</dt>
+                    <dd>
+                      <kbd>{keysOf(shortcut)}</kbd>
+                    </dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          );
+        })}
+      </div>
     </Dialog>
   );
 }

@@ -1,29 +1,27 @@
-import {
-  Background,
-  BackgroundVariant,
-  Controls,
-  MiniMap,
-  ReactFlow,
-  SelectionMode,
-  useReactFlow,
-  type Node,
-  type OnConnectEnd,
-} from "@xyflow/react";
-import { useMemo, useRef, useState, type MouseEvent, type PointerEvent } from "react";
+import { Background, BackgroundVariant, Controls, MiniMap, ReactFlow, SelectionMode, useReactFlow, type Node } from "@xyflow/react";
+import { useMemo, useRef, useState, type PointerEvent } from "react";
 import type { XY } from "../client";
-import type { Kind } from "../nodes/kinds";
 import { readPicture } from "../nodes/picture";
 import { nodeTypesFor } from "../nodes/registry";
 import { useMayEdit, type Easel, type Wire } from "../react";
+import type { Alignment } from "./arrange";
+import { CanvasMenu } from "./CanvasMenu";
 import { Cursors } from "./Cursors";
+import { duplicateSelected } from "./edits";
 import { EmptyCanvas } from "./EmptyCanvas";
-import { NodeSearch } from "./NodeSearch";
 import { FARTHEST, isLarge, sketched } from "./large";
 import { Lightbox } from "./Lightbox";
+import { NodeSearch } from "./NodeSearch";
 import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
+import { SelectionTools } from "./SelectionTools";
 import { ShortcutSheet } from "./ShortcutSheet";
+import type { Act } from "./shortcuts";
 import { Tools } from "./Tools";
+import { middleOfScreen, useAdding } from "./useAdding";
+import { useArranging } from "./useArranging";
+import { useClipboard } from "./useClipboard";
+import { useContextMenu } from "./useContextMenu";
 import { useIncomingPictures } from "./useIncomingPictures";
 import { useShortcuts } from "./useShortcuts";
 
@@ -32,13 +30,6 @@ const FIT = {
   maxZoom: 1,
   duration: 240,
 };
-const CARD = { width: 280, height: 190 }; // an image node before its first picture
-/** Where something is to be put, on the screen, and the wire that was let go there. */
-interface Adding {
-  at: XY;
-  wire?: Wire;
-}
-
 const EDGE_OPTIONS = { interactionWidth: 24 };
 
 function minimapColor(node: Node): string {
@@ -50,11 +41,11 @@ function minimapColor(node: Node): string {
   return "var(--line-strong)";
 }
 
-const PICTURE_HEIGHT = 280;
-
 function wordFor(wire: Wire | undefined): "into" | "out of" | undefined {
   return wire && (wire.end === "source" ? "into" : "out of");
 }
+
+const ALIGNMENTS: readonly Alignment[] = ["left", "center", "right", "top", "middle", "bottom", "across", "down"];
 
 export function Stage({ easel }: { easel: Easel }) {
   const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
@@ -62,71 +53,50 @@ export function Stage({ easel }: { easel: Easel }) {
   const flow = useReactFlow();
   const [hadNodes] = useState(nodes.length > 0); // fitting later would tear the first new node from under the pointer
   const [isHelpOpen, setHelpOpen] = useState(false);
-  const [adding, setAdding] = useState<Adding | null>(null);
   const pointer = useRef<XY | null>(null);
+  const atPointer = (): XY => pointer.current ?? middleOfScreen();
 
   const types = [...new Set(nodes.map((node) => node.type ?? "default"))].sort().join("\n");
   const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);
 
-  const addAt = ({ x, y }: XY): void => {
-    const at = flow.screenToFlowPosition({ x, y });
-    const position = { x: Math.round(at.x - CARD.width / 2), y: Math.round(at.y - CARD.height / 2) };
-    const id = canvas.addNode({ type: "image_generation", position, data: { prompt: "" } });
-    canvas.select([id]);
-  };
-  const addInMiddle = (): void => {
-    const jitter = 24 * (nodes.length % 5); // several in a row do not cover one another
-    // The card grows downwards when its picture comes: leave it room above the toolbar.
-    const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
-    addAt({ x: window.innerWidth / 2 + jitter, y: window.innerHeight / 2 - room + jitter });
-  };
   const large = isLarge(nodes);
   const minZoom = large ? FARTHEST.large : FARTHEST.usual;
-  const fit = (): void => void flow.fitView({ ...FIT, minZoom });
-  const onDoubleClick = (event: MouseEvent): void => {
-    const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
-    if (mayEdit && isPane) setAdding({ at: { x: event.clientX, y: event.clientY } });
-  };
-  const onConnectEnd: OnConnectEnd = (event, { isValid, toNode, fromHandle }) => {
-    if (!mayEdit || isValid === true || toNode !== null || fromHandle === null) return;
-    const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
-    const wire = { nodeId: fromHandle.nodeId, handleId: fromHandle.id, end: fromHandle.type };
-    setAdding({ at: { x: clientX, y: clientY }, wire });
-  };
-  const add = ({ type, record }: Kind): void => {
-    if (adding === null) return;
-    const { x, y } = flow.screenToFlowPosition(adding.at);
-    const left = adding.wire === undefined ? CARD.width / 2 : adding.wire.end === "target" ? CARD.width : 0;
-    const position = { x: Math.round(x - left), y: Math.round(y - CARD.height / 2) };
-    canvas.select([canvas.addNode({ ...record, type, position }, adding.wire)]);
-    setAdding(null);
-  };
-  const onPointerMove = ({ clientX, clientY }: PointerEvent): void => {
-    pointer.current = { x: clientX, y: clientY };
-    const { x, y } = flow.screenToFlowPosition({ x: clientX, y: clientY }, { snapToGrid: false });
-    canvas.room.setPresence({ cursor: { x: Math.round(x), y: Math.round(y) } });
+  const adding = useAdding(mayEdit, atPointer);
+  const { align, group, ungroup } = useArranging();
+  const clipboard = useClipboard(mayEdit, atPointer);
+  const menu = useContextMenu();
+  const { isOver, ...drops } = useIncomingPictures(mayEdit, atPointer);
+
+  const onPointerMove = (event: PointerEvent): void => {
+    const { clientX: x, clientY: y } = event;
+    menu.onMove(event);
+    pointer.current = { x, y };
+    const cursor = flow.screenToFlowPosition({ x, y }, { snapToGrid: false });
+    canvas.room.setPresence({ cursor: { x: Math.round(cursor.x), y: Math.round(cursor.y) } });
   };
   const onPointerLeave = (): void => {
     pointer.current = null;
     canvas.room.setPresence({ cursor: null });
   };
-  const middle = (): XY => ({ x: window.innerWidth / 2, y: window.innerHeight / 2 });
-  const addUpload = (): void => {
-    const { x, y } = flow.screenToFlowPosition(middle());
-    const position = { x: Math.round(x - CARD.width / 2), y: Math.round(y - CARD.height / 2) };
-    canvas.select([canvas.addNode({ type: "image_upload", position, data: {} })]);
-  };
-  const { isOver, ...drops } = useIncomingPictures(mayEdit, middle);
-  useShortcuts({
-    "add-image": mayEdit ? addInMiddle : undefined,
-    "add-node": mayEdit ? () => setAdding({ at: pointer.current ?? middle() }) : undefined,
-    upload: mayEdit ? addUpload : undefined,
-    undo: mayEdit ? canvas.undo : undefined,
-    redo: mayEdit ? canvas.redo : undefined,
-    "fit-view": fit,
+  const acts: Record<Act, () => void> = {
+    "add-image": adding.addInMiddle,
+    "add-node": adding.lookForNode,
+    upload: adding.addUpload,
+    wire: adding.wireSelected,
+    duplicate: () => duplicateSelected(canvas),
+    group,
+    ungroup,
+    ...(Object.fromEntries(ALIGNMENTS.map((each) => [`align-${each}`, () => align(each)])) as Record<`align-${Alignment}`, () => void>),
+    undo: canvas.undo,
+    redo: canvas.redo,
     "select-all": () => canvas.select(nodes.map((node) => node.id)),
+    escape: () => canvas.select([]),
+    "fit-view": () => void flow.fitView({ ...FIT, minZoom }),
+    "zoom-in": () => void flow.zoomIn({ duration: 120 }),
+    "zoom-out": () => void flow.zoomOut({ duration: 120 }),
     help: () => setHelpOpen(true),
-  });
+  };
+  useShortcuts(acts, mayEdit);
 
   return (
     <>
@@ -139,10 +109,11 @@ export function Stage({ easel }: { easel: Easel }) {
         onEdgesChange={onEdgesChange}
         onConnect={onConnect}
         onReconnect={onReconnect}
-        onConnectEnd={onConnectEnd}
+        onConnectEnd={adding.onConnectEnd}
         onDelete={onDelete}
-        onDoubleClick={onDoubleClick}
+        onDoubleClick={adding.onDoubleClick}
         {...drops}
+        {...menu.handlers}
         onPointerMove={onPointerMove}
         onPointerLeave={onPointerLeave}
         panActivationKeyCode={null} // Space looks for a node; dragging the ground moves around
@@ -169,15 +140,17 @@ export function Stage({ easel }: { easel: Easel }) {
         )}
         <PeerSelections />
         <Cursors />
+        {mayEdit && <SelectionTools acts={acts} />}
       </ReactFlow>
-      {nodes.length === 0 && <EmptyCanvas onAdd={addInMiddle} />}
-      <Tools onAdd={addInMiddle} onUpload={addUpload} onFit={fit} onHelp={() => setHelpOpen(true)} />
+      {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} />}
+      <Tools acts={acts} />
       {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
       <Lightbox />
       <RunAnnouncer />
-      {adding !== null && (
-        <NodeSearch at={adding.at} wire={wordFor(adding.wire)} onPick={add} onClose={() => setAdding(null)} />
+      {adding.adding !== null && (
+        <NodeSearch at={adding.adding.at} wire={wordFor(adding.adding.wire)} onPick={adding.add} onClose={adding.close} />
       )}
+      {menu.at !== null && <CanvasMenu at={menu.at} acts={acts} clipboard={clipboard} onClose={menu.close} />}
       {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}
     </>
   );

@@ -1,26 +1,21 @@
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { Button } from "../ui/Button";
+import type { Act } from "./shortcuts";
 
-interface ToolsProps {
-  onAdd: () => void;
-  onUpload: () => void;
-  onFit: () => void;
-  onHelp: () => void;
-}
-
-export function Tools({ onAdd, onUpload, onFit, onHelp }: ToolsProps) {
+export function Tools({ acts }: { acts: Readonly<Record<Act, () => void>> }) {
   const mayEdit = useMayEdit();
   return (
     <div className="bar bar--tools" role="toolbar" aria-label="Tools">
       {mayEdit && (
-        <Button look="primary" icon="plus" title="Add an image node (I)" onClick={onAdd}>
+        <Button look="primary" icon="plus" title="Add an image node (I)" onClick={acts["add-image"]}>
           Image
         </Button>
       )}
-      {mayEdit && <Button look="ghost" icon="upload" aria-label="Upload a picture (U)" onClick={onUpload} />}
+      {mayEdit && <Button look="ghost" icon="search" aria-label="Add another node (Space)" onClick={acts["add-node"]} />}
+      {mayEdit && <Button look="ghost" icon="upload" aria-label="Upload a picture (U)" onClick={acts.upload} />}
       {mayEdit && <UndoRedo />}
-      <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={onFit} />
-      <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={onHelp} />
+      <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={acts["fit-view"]} />
+      <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={acts.help} />
     </div>
   );
 }

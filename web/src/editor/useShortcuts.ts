@@ -1,18 +1,24 @@
 import { useEffect, useRef } from "react";
-import { actOf, type Act } from "./shortcuts";
+import { actOf, SHORTCUTS, type Act } from "./shortcuts";
 
-export function useShortcuts(acts: Record<Act, (() => void) | undefined>): void {
-  const latest = useRef(acts);
+const EDITS: ReadonlySet<Act | undefined> = new Set(SHORTCUTS.flatMap(({ act, isEdit }) => (isEdit && act ? act : [])));
+
+/** What only looks is there for everybody. */
+export function mayDo(act: Act, mayEdit: boolean): boolean {
+  return mayEdit || !EDITS.has(act);
+}
+
+export function useShortcuts(acts: Readonly<Record<Act, () => void>>, mayEdit: boolean): void {
+  const latest = useRef({ acts, mayEdit });
   useEffect(() => {
-    latest.current = acts;
+    latest.current = { acts, mayEdit };
   });
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       const act = actOf(event);
-      const run = act && latest.current[act];
-      if (!run) return;
-      event.preventDefault();
-      run();
+      if (act === undefined || !mayDo(act, latest.current.mayEdit)) return;
+      if (act !== "escape") event.preventDefault(); // an Escape has other work as well
+      latest.current.acts[act]();
     };
     window.addEventListener("keydown", onKeyDown);
     return () => window.removeEventListener("keydown", onKeyDown);

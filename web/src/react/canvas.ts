@@ -139,6 +139,12 @@ export class Canvas {
     return this.push([{ op: "update", kind: "node", id, set, unset }]);
   }
 
+  /** Ops of one push, which is one step to undo; what is done but not pushed yet goes first. */
+  push(ops: Op[]): Promise<Result> {
+    this.settle();
+    return this.room.push(ops);
+  }
+
   private get mayEdit(): boolean {
     const { role, connection } = this.room.getState();
     return role !== "viewer" && connection !== "stopped";
@@ -177,11 +183,6 @@ export class Canvas {
   private settle(): void {
     this.flush();
     this.gesture.settle();
-  }
-
-  private push(ops: Op[]): Promise<Result> {
-    this.settle();
-    return this.room.push(ops);
   }
 
   private sync(): void {

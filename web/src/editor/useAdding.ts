@@ -1,0 +1,92 @@
+import { useReactFlow, type OnConnectEnd } from "@xyflow/react";
+import { useState, type MouseEvent } from "react";
+import type { XY } from "../client";
+import type { Kind } from "../nodes/kinds";
+import { useCanvas, type Wire } from "../react";
+import { say } from "../ui/toasts";
+import { selectedIds } from "./edits";
+
+/** Where something is to be put, on the screen, and the wire that was let go there. */
+interface Adding {
+  at: XY;
+  wire?: Wire;
+}
+
+const CARD = { width: 280, height: 190 }; // an image node before its first picture
+const PICTURE_HEIGHT = 280;
+const GAP = 80; // for the wire between two cards
+
+export function middleOfScreen(): XY {
+  return { x: window.innerWidth / 2, y: window.innerHeight / 2 };
+}
+
+/** All the ways in which a single new node comes onto the canvas. */
+export function useAdding(mayEdit: boolean, pointer: () => XY) {
+  const canvas = useCanvas();
+  const flow = useReactFlow();
+  const [adding, setAdding] = useState<Adding | null>(null);
+
+  const spotFor = (screen: XY): XY => {
+    const { x, y } = flow.screenToFlowPosition(screen);
+    return { x: Math.round(x - CARD.width / 2), y: Math.round(y - CARD.height / 2) };
+  };
+  const addInMiddle = (): void => {
+    const jitter = 24 * (canvas.store.getState().nodes.length % 5); // several in a row do not cover one another
+    // The card grows downwards when its picture comes: leave it room above the toolbar.
+    const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
+    const { x, y } = middleOfScreen();
+    const position = spotFor({ x: x + jitter, y: y - room + jitter });
+    canvas.select([canvas.addNode({ type: "image_generation", position, data: { prompt: "" } })]);
+  };
+  const addUpload = (): void => {
+    canvas.select([canvas.addNode({ type: "image_upload", position: spotFor(middleOfScreen()), data: {} })]);
+  };
+  const add = ({ type, record }: Kind): void => {
+    if (adding === null) return;
+    const { x, y } = flow.screenToFlowPosition(adding.at);
+    const left = adding.wire === undefined ? CARD.width / 2 : adding.wire.end === "target" ? CARD.width : 0;
+    const position = { x: Math.round(x - left), y: Math.round(y - CARD.height / 2) };
+    canvas.select([canvas.addNode({ ...record, type, position }, adding.wire)]);
+    setAdding(null);
+  };
+
+  const onDoubleClick = (event: MouseEvent): void => {
+    const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
+    if (mayEdit && isPane) setAdding({ at: { x: event.clientX, y: event.clientY } });
+  };
+  const onConnectEnd: OnConnectEnd = (event, { isValid, toNode, fromHandle }) => {
+    if (!mayEdit || isValid === true || toNode !== null || fromHandle === null) return;
+    const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
+    const wire = { nodeId: fromHandle.nodeId, handleId: fromHandle.id, end: fromHandle.type };
+    setAdding({ at: { x: clientX, y: clientY }, wire });
+  };
+
+  /** The selected nodes in a row, from left to right; out of a single one to something new. */
+  const wireSelected = (): void => {
+    const boxes = selectedIds(canvas).flatMap((id) => flow.getInternalNode(id) ?? []);
+    const row = boxes.sort((a, b) => a.internals.positionAbsolute.x - b.internals.positionAbsolute.x);
+    const [only] = row;
+    if (only === undefined) return say("Select one node to wire something new to it, or several to wire them in a row.");
+    if (row.length === 1) {
+      const { x, y } = only.internals.positionAbsolute;
+      const { width = CARD.width, height = CARD.height } = only.measured;
+      return setAdding({ at: flow.flowToScreenPosition({ x: x + width + GAP, y: y + height / 2 }), wire: { nodeId: only.id, end: "source" } });
+    }
+    row.slice(1).forEach((node, index) => {
+      const source = row[index];
+      if (source !== undefined) canvas.onConnect({ source: source.id, target: node.id, sourceHandle: null, targetHandle: null });
+    });
+  };
+
+  return {
+    adding,
+    close: () => setAdding(null),
+    add,
+    addInMiddle,
+    addUpload,
+    lookForNode: () => setAdding({ at: pointer() }),
+    onDoubleClick,
+    onConnectEnd,
+    wireSelected,
+  };
+}
