@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from app.cli_runs import notices, runs
 from app.reach import database_url, prepared, reaching, running, with_database, with_services
 from app.settings import Settings, SettingsError, masked, read_settings, sources
 
 if TYPE_CHECKING:
-    from app.compose import Services
+    pass
 
 T = TypeVar("T")
 EXIT_ILL, EXIT_PROBLEM = 1, 2
@@ -207,47 +208,6 @@ def _limit(limit: str, value: str) -> float | None:
 
 
 @cli.group()
-def runs() -> None:
-    """Runs that need somebody."""
-
-
-@runs.command("list")
-@click.option("--dead", is_flag=True, required=True, help="Those that failed although trying again might help.")
-@click.option("--limit", default=50, show_default=True)
-def list_runs(dead: bool, limit: int) -> None:  # noqa: ARG001 - said, so that a later list without it means all
-    """List dead runs, newest first."""
-    for run in with_services(lambda services: services.runs.dead(limit)):
-        reason = f"{run.error.code}  charged: {run.error.charged}" if run.error else ""
-        reason += "  its picture came late" if run.late_images else ""
-        click.echo(f"{run.job_id}  {run.provider:10}  {run.started_at:%Y-%m-%d %H:%M}  {reason}")
-
-
-@runs.command("replay")
-@click.argument("run_id", required=False)
-@click.option("--all", "every", is_flag=True, help="Every dead run, but those whose picture came late.")
-def replay_runs(run_id: str | None, every: bool) -> None:
-    """Start a dead run once more, as a new one. One that may have been charged may be charged again."""
-    from app.replay import replay
-
-    if (run_id is None) is not every:
-        raise click.UsageError("Name a run, or give --all.")
-    for old, new in with_services(lambda services: replay(services.runs, run_id)):
-        click.echo(f"{old} runs again as {new}.")
-
-
-@runs.command("resume-key")
-@click.argument("provider")
-def resume_key(provider: str) -> None:
-    """Use a provider's key again that the provider had refused."""
-
-    async def resume(services: "Services") -> None:
-        await services.gate.resume(services.registry.get(provider).credential)
-
-    with_services(resume)
-    click.echo(f"The key of {provider} is in use again.")
-
-
-@cli.group()
 def objects() -> None:
     """Stored pictures, as bytes."""
 
@@ -366,6 +326,9 @@ def _default(value: Any) -> str:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
+
+cli.add_command(runs)
+cli.add_command(notices)
 
 if __name__ == "__main__":
     main()

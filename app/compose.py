@@ -30,11 +30,13 @@ from jobs.batches import Batches
 from jobs.downloads import Downloads
 from jobs.events import Events
 from jobs.gate.redis import RedisGate
+from jobs.guarded import GuardedClient
 from jobs.images.decode import Limits
 from jobs.images.sandbox import PictureWorkers
 from jobs.imports import Imports
 from jobs.keeper import Keeper
 from jobs.metrics import expect as expect_counts
+from jobs.notices import Destination, Notices
 from jobs.objects.links import Links
 from jobs.objects.store import Objects, open_objects
 from jobs.originals import Originals
@@ -52,6 +54,7 @@ from jobs.store.bells import BellStore
 from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
 from jobs.store.imports import ImportStore
+from jobs.store.notices import NoticeStore
 from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
 from jobs.store.quotas import Limits as Quotas
@@ -103,6 +106,8 @@ class Services(NamedTuple):
     keeper: Keeper
     sources: Sources
     costs: CostStore
+    notice_store: NoticeStore
+    notices: Notices
     webhooks: Reception
 
 
@@ -129,6 +134,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         artworks = _artworks(settings, database, objects, pictures, links)
         keeper = Keeper(pictures, objects, downloads, patience_of(settings))
         import_store = ImportStore(database, relay, picture_url)
+        notice_store = NoticeStore(database)
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
         runs = Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings))
         yield Services(
@@ -166,6 +172,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keeper=keeper,
             sources=sources,
             costs=CostStore(database),
+            notice_store=notice_store,
+            notices=_notices(settings, notice_store),
             webhooks=Reception(Inbox(database, relay), report_senders(settings, http)),
         )
 
@@ -173,6 +181,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 def _artworks(settings: Settings, database: Pool, objects: Objects, pictures: PictureWorkers, links: Links) -> Artworks:
     store = ArtworkStore(database, PictureUrl(settings.cdn_url or ""), settings.artwork_limit)
     return Artworks(store, UploadStore(database), objects, pictures, links, settings.max_upload_bytes)
+
+
+def _notices(settings: Settings, store: NoticeStore) -> Notices:
+    operator = Destination(settings.notice_url, settings.notice_secret) if settings.notice_url else None
+    return Notices(
+        store,
+        GuardedClient(),
+        base_url=settings.base_url,
+        operator=operator,
+        private_hosts=settings.allow_private_hosts,
+    )
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ from app.routes.batches import BatchesController
 from app.routes.graph import EdgesController, NodesController
 from app.routes.health import HealthController
 from app.routes.metrics import MetricsController
+from app.routes.notices import FailureWebhookController, NoticesController
 from app.routes.objects import LinksController, ObjectsController
 from app.routes.page import page_routes
 from app.routes.renders import RendersController
@@ -72,6 +73,8 @@ API: list[ControllerRouterHandler] = [
     ProvidersController,
     RendersController,
     UsageController,
+    FailureWebhookController,
+    NoticesController,
     WebhooksController,
     ArtworksController,
     LinksController,

@@ -17,6 +17,7 @@ COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client's own: where processes count together, read when it is imported."""
 MIN_ADMIN_TOKEN_CHARACTERS = 24
 MIN_JWT_SECRET_BYTES = 32
+MIN_NOTICE_SECRET_CHARACTERS = 24
 LEAST = {
     "worker_concurrency": 1,
     "lease_seconds": 1,
@@ -132,6 +133,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     generic_provider_url: str = ""
     webhook_secret: str = ""
     """What orders to the generic provider, and its reports, are signed with."""
+    notice_url: str | None = None
+    """Where the operator is told of each failed run, by a webhook."""
+    notice_secret: str = ""
+    """What it is signed with (Standard Webhooks)."""
     env: Literal["development", "production"] = "development"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -170,6 +175,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     settings = _convert(given)
     _check_least(settings)
     _check_issuer(settings)
+    _check_notices(settings)
     token = settings.admin_token
     if token is not None and len(token) < MIN_ADMIN_TOKEN_CHARACTERS:
         raise SettingsError(f"EASEL_ADMIN_TOKEN must have at least {MIN_ADMIN_TOKEN_CHARACTERS} characters.")
@@ -195,6 +201,18 @@ def _check_issuer(settings: Settings) -> None:
         raise SettingsError("EASEL_JWT_ISSUER must say whose JWTs are taken.")
     if settings.jwt_secret is not None and len(settings.jwt_secret.encode()) < MIN_JWT_SECRET_BYTES:
         raise SettingsError(f"EASEL_JWT_SECRET must have at least {MIN_JWT_SECRET_BYTES} bytes (RFC 7518, 3.2).")
+
+
+def _check_notices(settings: Settings) -> None:
+    if settings.notice_url is None:
+        return
+    if not settings.notice_url.startswith(("https://", "http://")):
+        raise SettingsError("EASEL_NOTICE_URL must be an http or https address.")
+    if len(settings.notice_secret) < MIN_NOTICE_SECRET_CHARACTERS:
+        raise SettingsError(
+            "EASEL_NOTICE_URL needs EASEL_NOTICE_SECRET to sign with, "
+            f"of at least {MIN_NOTICE_SECRET_CHARACTERS} characters."
+        )
 
 
 def _convert(given: dict[str, Any]) -> Settings:

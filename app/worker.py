@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
-from app.compose import limits_of, open_services, patience_of
+from app.compose import Services, limits_of, open_services, patience_of
 from app.observe.metrics import answer_scrapes
 from app.providers import reporters
 from app.settings import Settings
@@ -25,6 +27,7 @@ from jobs.drain import Drain
 from jobs.importing import Importer, keep_importing
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
+from jobs.notices import keep_sending
 from jobs.queue import answer_bells
 from jobs.reconciler import keep_filling, keep_finishing, keep_looking, keep_reconciling, keep_ringing, keep_telling
 from jobs.runner import Runner
@@ -75,24 +78,37 @@ async def work(settings: Settings) -> None:
         late_variant_store = LateVariantStore(services.database, services.relay, services.picture_url)
         late_variants = LateVariants(late_variant_store, services.keeper)
         importer = Importer(services.import_store, services.keeper, settings.lease_seconds)
+        await services.notices.begin()
         log.info("worker.ready", worker=name, concurrency=settings.worker_concurrency)
         async with asyncio.TaskGroup() as loops:
-            keepers = [loops.create_task(keep_ringing(services.bells))]
-            keepers.append(loops.create_task(keep_reconciling(services.bells)))
-            keepers.append(loops.create_task(keep_filling(services.run_store)))
-            keepers.append(loops.create_task(keep_telling(cancels)))
-            keepers.append(loops.create_task(keep_looking(late_orders)))
-            keepers.append(loops.create_task(keep_finishing(late_variants)))
-            keepers.append(loops.create_task(keep_importing(importer)))
-            keepers.append(loops.create_task(keep_sorting(services.webhooks.inbox)))
-            keepers.append(loops.create_task(keep_versioning(services.versions, settings.retention_days)))
-            keepers.append(loops.create_task(keep_retiring(services.database, settings.retention_days)))
-            retiring = keep_retiring_renders(services.database, services.objects, settings.retention_days)
-            keepers.append(loops.create_task(retiring))
-            keepers.append(loops.create_task(keep_retiring_imports(services.database, settings.retention_days)))
-            keepers.append(loops.create_task(keep_clearing(services.artworks, settings.retention_days)))
-            keepers.append(loops.create_task(keep_sweeping_objects(services.sweep)))
+            keepers = [
+                loops.create_task(keeping)
+                for keeping in (
+                    keep_ringing(services.bells),
+                    keep_reconciling(services.bells),
+                    keep_filling(services.run_store),
+                    keep_telling(cancels),
+                    keep_looking(late_orders),
+                    keep_finishing(late_variants),
+                    keep_importing(importer),
+                    keep_sending(services.notices),
+                    *_housekeeping(services),
+                )
+            ]
             await answer_bells(services.redis, runner.carry, concurrency=settings.worker_concurrency, stopping=stopping)
             for keeper in keepers:
                 keeper.cancel()
         log.info("worker.stopped", worker=name)
+
+
+def _housekeeping(services: Services) -> list[Coroutine[Any, Any, None]]:
+    keep_days = services.settings.retention_days
+    return [
+        keep_sorting(services.webhooks.inbox),
+        keep_versioning(services.versions, keep_days),
+        keep_retiring(services.database, keep_days),
+        keep_retiring_renders(services.database, services.objects, keep_days),
+        keep_retiring_imports(services.database, keep_days),
+        keep_clearing(services.artworks, keep_days),
+        keep_sweeping_objects(services.sweep),
+    ]

@@ -1,35 +1,28 @@
 """Pictures from other people's addresses, by rules that no URL, redirect or name server can talk its way around.
 
-Every hop is checked anew: the URL as it is written, every IP address of its name, and the connection then goes to an
-address that was checked, so that a second look-up cannot answer otherwise. No key, no cookie and no proxy goes along.
+Every hop is checked anew: the URL as it is written here, where it leads to by `jobs.guarded`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from urllib.parse import urljoin
 
 import httpx
 import msgspec
 
-from jobs.addresses import Address, check_address, is_public, read_address
+from jobs.addresses import Address, check_address, read_address
 from jobs.errors import DownloadBlocked, DownloadFailed, Said
+from jobs.guarded import GuardedClient, Resolve, resolve
 from jobs.images.decode import sniff
 
 MAX_REDIRECTS = 3
-MAX_ADDRESSES = 4  # of a name, tried one after the other
 SNIFFED_BYTES = 64  # AVIF may name itself only after other brands
 _HEADERS = {"User-Agent": "easel", "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"}
 _EXPIRED = {403, 404, 410}
 _REDIRECTS = {301, 302, 303, 307, 308}
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""The IP addresses of a name. Raises OSError."""
 
 
 class DownloadLimits(msgspec.Struct, frozen=True):
@@ -45,20 +38,6 @@ class DownloadLimits(msgspec.Struct, frozen=True):
     """That come in, and are held in memory; who has not begun to send holds nobody up."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def open_transport(verify: ssl.SSLContext | None = None) -> httpx.AsyncHTTPTransport:
-    """It keeps no connection: one that was made for a name could serve another name at the same address.
-
-    A transport and no client: a client reads every Location itself, and some make it fall over.
-    """
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncHTTPTransport(verify=verify or ssl.create_default_context(), limits=limits, trust_env=False)
-
-
 class Downloads:
     def __init__(
         self,
@@ -70,10 +49,9 @@ class Downloads:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`private_hosts` (`host:port`, EASEL_ALLOW_PRIVATE_HOSTS) are fetched from wherever they are, by http, too."""
-        self._transport = transport or open_transport()
+        self._client = GuardedClient(resolve=resolve, transport=transport)
         self._private_hosts = frozenset(host.lower() for host in private_hosts)
         self._limits = limits or DownloadLimits()
-        self._resolve = resolve
         self._clock = clock
         self._places = asyncio.Semaphore(self._limits.at_once)
 
@@ -97,53 +75,15 @@ class Downloads:
         for _ in range(1 + MAX_REDIRECTS):
             address = read_address(url)
             check_address(address, hosts, exempt)
-            async with self._open(address, await self._ips(address, exempt)) as response:
+            silence_s = self._limits.silence_s
+            async with self._client.send(
+                "GET", address, exempt=exempt, headers=_HEADERS, silence_s=silence_s
+            ) as response:
                 if response.status_code not in _REDIRECTS:
                     async with self._places:
                         return await self._read(response, address)
                 url = _joined(address, response.headers.get("location", ""))
         raise DownloadBlocked(f"The address leads to another one more than {MAX_REDIRECTS} times.")
-
-    async def _ips(self, address: Address, exempt: frozenset[str]) -> list[str]:
-        try:
-            ips = await self._resolve(address.host, address.port)
-        except OSError as error:
-            raise DownloadFailed(f"{address.host} cannot be found.") from error
-        if address.place not in exempt and not all(map(is_public, ips)):
-            raise DownloadBlocked(f"{address.host} is not on the public internet.")
-        return ips[:MAX_ADDRESSES]
-
-    @asynccontextmanager
-    async def _open(self, address: Address, ips: list[str]) -> AsyncIterator[httpx.Response]:
-        try:
-            response = await self._connect(address, ips)
-            try:
-                yield response
-            finally:
-                await response.aclose()
-        except httpx.RequestError as error:
-            said = Said(message=type(error).__name__)
-            raise DownloadFailed(f"{address.host} hung up or fell silent.", said=said) from error
-
-    async def _connect(self, address: Address, ips: list[str]) -> httpx.Response:
-        """The first of its addresses that takes the connection. The certificate is checked for the name."""
-        timeout = httpx.Timeout(self._limits.silence_s).as_dict()
-        refused: httpx.RequestError | None = None
-        for ip in ips:
-            request = httpx.Request(
-                "GET",
-                address.at(ip),
-                headers={"Host": address.authority, **_HEADERS},
-                extensions={"sni_hostname": address.host, "timeout": timeout},
-            )
-            try:
-                response = await self._transport.handle_async_request(request)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                refused = error
-            else:
-                response.request = request
-                return response
-        raise DownloadFailed(f"{address.host} cannot be reached.") from refused
 
     async def _read(self, response: httpx.Response, address: Address) -> bytes:
         _check_status(response, address)

@@ -50,6 +50,11 @@ WEBHOOKS = Counter(
     ["provider", "outcome"],
 )
 STORAGE_WRITES = Counter("easel_storage_writes", "Writes to the picture store: success or failure.", ["outcome"])
+NOTICES = Counter(
+    "easel_notices",
+    "Attempts to tell of a failed run. To: operator, owner. Outcome: delivered, failed (tried again), dead (given up).",
+    ["to", "outcome"],
+)
 EVENT_LAG_SECONDS = Histogram(
     "easel_event_lag_seconds", "From when a run's event was stored until a live stream passed it on.", buckets=_SHORT
 )
@@ -62,6 +67,9 @@ def expect(providers: Iterable[str]) -> None:
     for status in ("success", "failure"):
         PROCESSED.labels(status)
         STORAGE_WRITES.labels(status)
+    for to in ("operator", "owner"):
+        for outcome in ("delivered", "failed", "dead"):
+            NOTICES.labels(to, outcome)
     for status in ("pending", "running", "completed", "failed", "cancelled"):
         RUNS.labels(status)
 

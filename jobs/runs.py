@@ -86,6 +86,20 @@ class Runs:
         """Of everybody: for whoever keeps this Easel running."""
         return [run.record(self._picture_url) for run in await self._store.dead(limit)]
 
+    async def replay(self, job_id: str, account_id: str) -> ImageJobRecord:
+        """A dead run once more, as a new one. Raises Conflict INVALID_STATE for any other, and as `retry`."""
+        if not await self._store.is_dead(job_id):
+            raise Conflict("This run is not on the list of the dead.", code="INVALID_STATE")
+        return await self.retry(job_id, account_id)
+
+    async def dismiss(self, job_id: str) -> ImageJobRecord:
+        """Off the list of the dead; the run stays as it is. Raises NotFound, Conflict INVALID_STATE."""
+        return (await self._store.dismiss(job_id)).record(self._picture_url)
+
+    async def dismiss_all(self) -> int:
+        """Of everybody: for whoever keeps this Easel running."""
+        return await self._store.dismiss_all()
+
     async def account_of(self, job_id: str) -> str:
         """Who started it. Raises NotFound."""
         return (await self._store.get(job_id)).account_id

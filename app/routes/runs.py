@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Controller, MediaType, Response, get, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -9,7 +10,7 @@ from app.compose import Services
 from app.routes.access import UNCOUNTED, CallerRequest, TheServices, TheStopping
 from app.routes.streams import Listener, after_of, event_stream
 from canvas.access import Action
-from canvas.errors import NotFound
+from canvas.errors import EaselError, Invalid, NotFound
 from canvas.values import check_json
 from jobs.batch import StartBatch, StartedBatch
 from jobs.events import PAGE, EventBody, RunEvent
@@ -20,6 +21,29 @@ from jobs.run import ImageJobRecord, StartImageJobRequest, Status
 _LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 _FromQuery = Annotated[str | None, QueryParameter(name="lastEventId")]
 _NO_RUN = "There is no such run."
+
+
+MAX_REPLAYS = 100
+
+
+class ReplayRuns(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    job_ids: list[str]
+
+
+class Replayed(msgspec.Struct, rename="camel"):
+    job_id: str
+    replayed_as: str
+
+
+class NotReplayed(msgspec.Struct, rename="camel"):
+    job_id: str
+    code: str
+    detail: str
+
+
+class Replays(msgspec.Struct):
+    replayed: list[Replayed]
+    refused: list[NotReplayed]
 
 
 class RunsController(Controller):
@@ -79,6 +103,31 @@ class RunsController(Controller):
             cursor=cursor,
             limit=checked_limit(limit),
         )
+
+    @post("/replay", operation_id="replayRuns", status_code=202)
+    async def replay(self, services: TheServices, request: CallerRequest, data: JSONBody[ReplayRuns]) -> Replays:
+        """Start up to 100 dead runs (`?dead=true`) once more, each as a new one; each stands or falls by itself.
+
+        One that may have been charged may be charged again.
+        """
+        if not 1 <= len(data.job_ids) <= MAX_REPLAYS:
+            raise Invalid(f"jobIds names from 1 to {MAX_REPLAYS} runs.")
+        check_json(data.job_ids)
+        answer = Replays([], [])
+        for job_id in dict.fromkeys(data.job_ids):
+            try:
+                await _visible(services, request, job_id, "run")
+                record = await services.runs.replay(job_id, request.user.account_id)
+                answer.replayed.append(Replayed(job_id, record.job_id))
+            except EaselError as error:
+                answer.refused.append(NotReplayed(job_id, error.code, error.detail))
+        return answer
+
+    @post("/{job_id:str}/dismiss", operation_id="dismissRun", status_code=200)
+    async def dismiss(self, services: TheServices, request: CallerRequest, job_id: FromPath[str]) -> ImageJobRecord:
+        """Take a dead run off that list without another try. The run itself stays as it is."""
+        await _visible(services, request, job_id, "run")
+        return await services.runs.dismiss(job_id)
 
     @get("/{job_id:str}", operation_id="getRun")
     async def read(self, services: TheServices, request: CallerRequest, job_id: FromPath[str]) -> ImageJobRecord:

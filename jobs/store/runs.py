@@ -255,6 +255,28 @@ class RunStore:
         async with reaching_the_database():
             return [run_of(row) for row in await self._database.fetch(_DEAD, limit)]
 
+    async def is_dead(self, run_id: str) -> bool:
+        """Whether it is on that list. Raises NotFound."""
+        async with reaching_the_database():
+            found: bool | None = await self._database.fetchval("SELECT is_dead FROM runs WHERE id = $1", run_id)
+        if found is None:
+            raise NotFound("There is no such run.")
+        return found
+
+    async def dismiss(self, run_id: str) -> Run:
+        """Off the list of the dead without a second chance. Raises NotFound, Conflict INVALID_STATE."""
+        async with reaching_the_database():
+            row = await self._database.fetchrow(_DISMISS, run_id)
+        if row is None:
+            run = await self.get(run_id)
+            raise Conflict(f"This run is not on the list of the dead: it is {run.status}.", code="INVALID_STATE")
+        return run_of(row)
+
+    async def dismiss_all(self) -> int:
+        """Of everybody; answers how many."""
+        async with reaching_the_database():
+            return len(await self._database.fetch(_DISMISS_ALL))
+
     async def _workflow_of(self, run_id: str) -> str:
         return (await self.get(run_id)).workflow_id
 
@@ -304,6 +326,8 @@ _CANCEL = f"""
     UPDATE runs SET status = 'cancelled', fence = fence + 1, lease_until = NULL, finished_at = clock_timestamp(), {COST}
     WHERE id = $1 RETURNING *"""
 _DEAD = "SELECT * FROM runs WHERE is_dead ORDER BY started_at DESC, id DESC LIMIT $1"
+_DISMISS = "UPDATE runs SET is_dead = false WHERE id = $1 AND is_dead RETURNING *"
+_DISMISS_ALL = "UPDATE runs SET is_dead = false WHERE is_dead RETURNING id"
 # One short walk down an index per workflow, so that the cost grows with the page and not with the table.
 _VISIBLE = """
     SELECT runs.* FROM workflow_roles AS mine CROSS JOIN LATERAL (

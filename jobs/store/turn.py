@@ -16,6 +16,7 @@ from jobs.events import EventKind
 from jobs.metrics import RUN_FAILURES, RUNS
 from jobs.run import Frame, NodeChange, Run, node_change
 from jobs.store.batch_places import fill
+from jobs.store.notices import write_notices
 
 
 class Turn:
@@ -116,6 +117,8 @@ async def turns(database: Pool, relay: Relay, workflow_ids: Iterable[str]) -> As
         for workflow_id in sorted(set(workflow_ids)):
             these[workflow_id] = Turn(connection, workflow_id, await _lock(connection, workflow_id))
         yield these
+        for this in these.values():
+            await write_notices(connection, (run for run in this.moved if run.status == "failed"))
         for batch_id in sorted(set().union(*(this.batches for this in these.values()))):
             await fill(connection, batch_id)
     for workflow_id, this in these.items():

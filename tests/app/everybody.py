@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import pytest
 from app.server import openapi_document
 from canvas.protocol import FORBIDDEN, SIGN_IN
 from tests.app.pictures import brings
-from tests.app.running import Person, Server, Worker, some_name
+from tests.app.running import Person, Server, Worker, execute, some_name
 
 # open: anybody · signed: whoever signs the body · signed in: any account · own: of one's own account
 # else: what one's role on the workflow must allow
@@ -40,6 +41,11 @@ RULES = {
     "createArtwork": "signed in",
     "listArtworks": "signed in",
     "getUsage": "signed in",
+    "getFailureWebhook": "signed in",
+    "setFailureWebhook": "signed in",
+    "dropFailureWebhook": "signed in",
+    "listNotices": "signed in",
+    "replayRuns": "signed in",
     "changeRenders": "signed in",
     "getRender": "own",
     "changeRender": "own",
@@ -52,6 +58,7 @@ RULES = {
     "deleteArtwork": "own",
     "restoreArtwork": "own",
     "createLink": "own",
+    "replayNotice": "own",
     "getWorkflow": "read",
     "duplicateWorkflow": "read",
     "listOps": "read",
@@ -85,6 +92,7 @@ RULES = {
     "startBatch": "run",
     "cancelRun": "run",
     "retryRun": "run",
+    "dismissRun": "run",
     "deleteWorkflow": "manage",
     "restoreWorkflow": "manage",
     "setMember": "manage",
@@ -169,6 +177,8 @@ class World(NamedTuple):
                 "provider": "local",
                 "promptSpec": {"basePrompt": "x"},
             },
+            "setFailureWebhook": {"url": "https://example.com/hook"},
+            "replayRuns": {"jobIds": [self.paths["job_id"]]},
             "importRenders": {"items": [{"url": "https://127.0.0.1/x.png"}]},
             "startBatch": {
                 "runs": [
@@ -201,6 +211,14 @@ class World(NamedTuple):
             return answer.status_code
 
 
+async def _dead_notice(database_url: str, account_id: str, job_id: str) -> str:
+    webhook = "INSERT INTO failure_webhooks (id, account_id, url, secret) VALUES ($1, $1, 'https://example.com/', 'x')"
+    await execute(database_url, webhook, account_id)
+    notice = "INSERT INTO notices (id, webhook_id, run_id, due_at, is_dead) VALUES ($1, $2, $3, NULL, true)"
+    await execute(database_url, notice, f"ntc_{job_id}", account_id, job_id)
+    return f"ntc_{job_id}"
+
+
 @pytest.fixture(scope="module")
 def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
     with ExitStack() as stack:
@@ -225,4 +243,5 @@ def world(server: Server, worker: Worker, database_url: str) -> Iterator[World]:
         paths |= {"artwork_id": artwork["id"], "original": artwork["originalUrl"]}
         share = owner.http.post(f"/api/workflows/{workflow_id}/shares", json={"role": "viewer"}).json()
         paths["share_id"] = share["id"]
+        paths["notice_id"] = asyncio.run(_dead_notice(database_url, owner.id, job_id))
         yield World(owner, editor, viewer, stranger, paths, trashed)

@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from jobs.downloads import open_transport
 from jobs.errors import DownloadFailed
+from jobs.guarded import open_transport
 from tests.jobs.test_downloads import PNG, Site, answer, opened, serve
 
 pytestmark = pytest.mark.anyio

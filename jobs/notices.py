@@ -1,0 +1,179 @@
+"""Tells operators and owners of failed runs by signed webhooks, until they have heard. Rules: SPEC.md."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import time
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Final, NamedTuple
+
+import structlog
+
+from canvas.errors import Unavailable
+from jobs.addresses import Address, check_address, read_address
+from jobs.errors import DownloadBlocked, DownloadFailed
+from jobs.guarded import GuardedClient
+from jobs.metrics import NOTICES
+from jobs.notice import OPERATOR, NewFailureWebhook, body_of, next_pause_s
+from jobs.providers.http import Reply
+from jobs.store.notices import DueNotice, NoticeStore
+from jobs.webhooks.delivery import Clock
+from jobs.webhooks.standard import keys_of, sign
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_S: Final = 15.0  # Standard Webhooks: from 15 to 30 s
+LEASE_S: Final = 60.0  # a worker that died while it was sending is followed by another
+MAX_ANSWER_BYTES: Final = 64 << 10  # nobody reads it
+SEND_EVERY_S: Final = 1.0
+GONE: Final = 410
+
+
+class Destination(NamedTuple):
+    url: str
+    secrets: str
+    """As a setting holds them: comma separated, the first signs."""
+
+
+class Refusal(Exception):
+    """An attempt that failed: a sentence, what the receiver asked for, and whether it wants no more."""
+
+    def __init__(self, reason: str, *, asked_s: float | None = None, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.asked_s = asked_s
+        self.is_final = is_final
+
+
+class Notices:
+    def __init__(
+        self,
+        store: NoticeStore,
+        client: GuardedClient,
+        *,
+        base_url: str,
+        operator: Destination | None = None,
+        private_hosts: Iterable[str] = (),
+        timeout_s: float = TIMEOUT_S,
+        clock: Clock = time.time,
+    ) -> None:
+        """`private_hosts`: `host:port` that may be private, and http (EASEL_ALLOW_PRIVATE_HOSTS)."""
+        self._store = store
+        self._client = client
+        self._base_url = base_url
+        self._operator = operator
+        self._private_hosts = frozenset(host.lower() for host in private_hosts)
+        self._timeout_s = timeout_s
+        self._clock = clock
+
+    async def set_webhook(self, account_id: str, url: str) -> NewFailureWebhook:
+        """With a new secret. Raises DownloadBlocked for an address that no notice would be sent to."""
+        self._address(url)
+        return await self._store.set_webhook(account_id, url, new_webhook_secret())
+
+    async def begin(self) -> None:
+        """A worker's first step: from now on failures are written down for the operator, if there is an address."""
+        await self._store.set_operator(wants_notices=self._operator is not None)
+
+    async def send(self) -> int:
+        """What is due, as many at a time as one worker sends; answers how many. Raises Unavailable."""
+        due = await self._store.take_due(LEASE_S)
+        await asyncio.gather(*(self._send(notice) for notice in due))
+        return len(due)
+
+    async def _send(self, notice: DueNotice) -> None:
+        to = "operator" if notice.webhook_id == OPERATOR else "owner"
+        facts = {"notice": notice.id, "run": notice.run.id, "to": to, "attempt": notice.attempts}
+        try:
+            await self._attempt(notice)
+        except Refusal as refusal:
+            pause_s = None if refusal.is_final else next_pause_s(notice.attempts, refusal.asked_s)
+            if pause_s is None:
+                NOTICES.labels(to, "dead").inc()
+                log.warning("notice.given_up", **facts, reason=refusal.reason)
+                await self._store.give_up(notice, refusal.reason)
+            else:
+                NOTICES.labels(to, "failed").inc()
+                log.warning("notice.put_off", **facts, seconds=pause_s, reason=refusal.reason)
+                await self._store.put_off(notice, pause_s, refusal.reason)
+        else:
+            NOTICES.labels(to, "delivered").inc()
+            log.info("notice.delivered", **facts)
+            await self._store.delivered(notice)
+
+    async def _attempt(self, notice: DueNotice) -> None:
+        """Raises Refusal."""
+        destination = self._destination(notice)
+        body = body_of(
+            notice.run,
+            is_dead=notice.is_dead,
+            workflow_name=notice.workflow_name,
+            at=notice.created_at.astimezone(UTC),
+            base_url=self._base_url,
+        )
+        (key, *_) = keys_of(destination.secrets)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reply = await self._post(destination.url, sign(key, notice.id, body, self._clock()), body)
+        except TimeoutError as error:
+            raise Refusal(f"No answer within {self._timeout_s:g} s.") from error
+        except (DownloadBlocked, DownloadFailed) as error:
+            raise Refusal(error.detail) from error
+        if not 200 <= reply.status < 300:
+            said = f"It answered {reply.status}."
+            raise Refusal(said, asked_s=reply.retry_after_s, is_final=reply.status == GONE)
+
+    def _destination(self, notice: DueNotice) -> Destination:
+        if notice.url is not None and notice.secret is not None:
+            return Destination(notice.url, notice.secret)
+        if self._operator is None:  # another worker has the setting: this one was started without it
+            raise Refusal("This worker has no EASEL_NOTICE_URL.")
+        return self._operator
+
+    async def _post(self, url: str, signature: dict[str, str], body: bytes) -> Reply:
+        headers = {
+            "User-Agent": "easel",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
+        async with self._client.send(
+            "POST",
+            self._address(url),
+            exempt=self._private_hosts,
+            headers=headers | signature,
+            silence_s=self._timeout_s,
+            content=body,
+        ) as response:
+            size_bytes = 0
+            async for piece in response.aiter_raw():
+                if (size_bytes := size_bytes + len(piece)) > MAX_ANSWER_BYTES:
+                    break
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status_code, names, b"")
+
+    def _address(self, url: str) -> Address:
+        """Raises DownloadBlocked."""
+        address = read_address(url)
+        check_address(address, None, self._private_hosts)
+        return address
+
+
+def new_webhook_secret() -> str:
+    """As Standard Webhooks writes them: `whsec_` and the base64 of 24 to 64 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+async def keep_sending(notices: Notices) -> None:
+    """Until cancelled. Every worker does it: what one is sending is not due for another."""
+    while True:
+        try:
+            while await notices.send():
+                pass
+        except Unavailable as error:
+            log.warning("notices.wait", reason=error.detail)
+        await asyncio.sleep(SEND_EVERY_S)
