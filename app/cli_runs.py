@@ -78,7 +78,7 @@ def notices() -> None:
 @click.option("--limit", default=50, show_default=True)
 def list_notices(dead: bool, limit: int) -> None:  # noqa: ARG001 - as for runs
     """List dead notices, newest first."""
-    for one in with_services(lambda services: services.notice_store.dead(limit)):
+    for one in with_services(lambda services: services.notices.store.dead(limit)):
         click.echo(f"{one.id}  {one.job_id}  {one.created_at:%Y-%m-%d %H:%M}  {one.reason}")
 
 
@@ -92,8 +92,8 @@ def replay_notices(notice_id: str | None, every: bool) -> None:
 
     async def replay(services: "Services") -> int:
         if notice_id is None:
-            return await services.notice_store.replay_all()
-        await services.notice_store.replay(notice_id)
+            return await services.notices.store.replay_all()
+        await services.notices.store.replay(notice_id)
         return 1
 
     click.echo(f"On their way again: {with_services(replay)}.")

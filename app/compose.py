@@ -106,7 +106,6 @@ class Services(NamedTuple):
     keeper: Keeper
     sources: Sources
     costs: CostStore
-    notice_store: NoticeStore
     notices: Notices
     webhooks: Reception
 
@@ -134,7 +133,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         artworks = _artworks(settings, database, objects, pictures, links)
         keeper = Keeper(pictures, objects, downloads, patience_of(settings))
         import_store = ImportStore(database, relay, picture_url)
-        notice_store = NoticeStore(database)
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
         runs = Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings))
         yield Services(
@@ -172,8 +170,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keeper=keeper,
             sources=sources,
             costs=CostStore(database),
-            notice_store=notice_store,
-            notices=_notices(settings, notice_store),
+            notices=_notices(settings, database),
             webhooks=Reception(Inbox(database, relay), report_senders(settings, http)),
         )
 
@@ -183,10 +180,10 @@ def _artworks(settings: Settings, database: Pool, objects: Objects, pictures: Pi
     return Artworks(store, UploadStore(database), objects, pictures, links, settings.max_upload_bytes)
 
 
-def _notices(settings: Settings, store: NoticeStore) -> Notices:
+def _notices(settings: Settings, database: Pool) -> Notices:
     operator = Destination(settings.notice_url, settings.notice_secret) if settings.notice_url else None
     return Notices(
-        store,
+        NoticeStore(database),
         GuardedClient(),
         base_url=settings.base_url,
         operator=operator,

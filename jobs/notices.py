@@ -61,7 +61,7 @@ class Notices:
         clock: Clock = time.time,
     ) -> None:
         """`private_hosts`: `host:port` that may be private, and http (EASEL_ALLOW_PRIVATE_HOSTS)."""
-        self._store = store
+        self.store = store
         self._client = client
         self._base_url = base_url
         self._operator = operator
@@ -72,15 +72,15 @@ class Notices:
     async def set_webhook(self, account_id: str, url: str) -> NewFailureWebhook:
         """With a new secret. Raises DownloadBlocked for an address that no notice would be sent to."""
         self._address(url)
-        return await self._store.set_webhook(account_id, url, new_webhook_secret())
+        return await self.store.set_webhook(account_id, url, new_webhook_secret())
 
     async def begin(self) -> None:
         """A worker's first step: from now on failures are written down for the operator, if there is an address."""
-        await self._store.set_operator(wants_notices=self._operator is not None)
+        await self.store.set_operator(wants_notices=self._operator is not None)
 
     async def send(self) -> int:
         """What is due, as many at a time as one worker sends; answers how many. Raises Unavailable."""
-        due = await self._store.take_due(LEASE_S)
+        due = await self.store.take_due(LEASE_S)
         await asyncio.gather(*(self._send(notice) for notice in due))
         return len(due)
 
@@ -94,15 +94,15 @@ class Notices:
             if pause_s is None:
                 NOTICES.labels(to, "dead").inc()
                 log.warning("notice.given_up", **facts, reason=refusal.reason)
-                await self._store.give_up(notice, refusal.reason)
+                await self.store.give_up(notice, refusal.reason)
             else:
                 NOTICES.labels(to, "failed").inc()
                 log.warning("notice.put_off", **facts, seconds=pause_s, reason=refusal.reason)
-                await self._store.put_off(notice, pause_s, refusal.reason)
+                await self.store.put_off(notice, pause_s, refusal.reason)
         else:
             NOTICES.labels(to, "delivered").inc()
             log.info("notice.delivered", **facts)
-            await self._store.delivered(notice)
+            await self.store.delivered(notice)
 
     async def _attempt(self, notice: DueNotice) -> None:
         """Raises Refusal."""

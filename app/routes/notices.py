@@ -1,8 +1,10 @@
 """/api/me/failure-webhook, /api/notices: who is told of failed runs, and whether they have heard."""
 
+from typing import Annotated
+
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.routes.access import CallerRequest, TheServices
 from canvas.errors import Invalid
@@ -23,7 +25,7 @@ class FailureWebhookController(Controller):
     @get(operation_id="getFailureWebhook")
     async def read(self, services: TheServices, request: CallerRequest) -> FailureWebhook:
         """Where you are told of failed runs on your workflows."""
-        return await services.notice_store.webhook_of(request.user.account_id)
+        return await services.notices.store.webhook_of(request.user.account_id)
 
     @put(operation_id="setFailureWebhook")
     async def change(
@@ -42,7 +44,7 @@ class FailureWebhookController(Controller):
     @delete(operation_id="dropFailureWebhook", status_code=204)
     async def drop(self, services: TheServices, request: CallerRequest) -> Response[None]:
         """Be told no more. What was still on its way to you goes as well."""
-        await services.notice_store.drop_webhook(request.user.account_id)
+        await services.notices.store.drop_webhook(request.user.account_id)
         return Response(None, status_code=204)
 
 
@@ -55,14 +57,16 @@ class NoticesController(Controller):
         self,
         services: TheServices,
         request: CallerRequest,
-        state: FromQuery[NoticeState | None] = None,
+        wanted: Annotated[NoticeState | None, QueryParameter(name="state")] = None,
         limit: FromQuery[int] = DEFAULT_LIMIT,
         cursor: FromQuery[str | None] = None,
     ) -> Page[NoticeRecord]:
         """What your failure webhook was told or is still to be told, newest first; `dead`: what was given up."""
-        return await services.notice_store.page(request.user.account_id, state, place_of(cursor), checked_limit(limit))
+        return await services.notices.store.page(
+            request.user.account_id, wanted, place_of(cursor), checked_limit(limit)
+        )
 
     @post("/{notice_id:str}/replay", operation_id="replayNotice", status_code=202)
     async def replay(self, services: TheServices, request: CallerRequest, notice_id: FromPath[str]) -> NoticeRecord:
         """Try a dead notice again, from the first attempt on."""
-        return await services.notice_store.replay(notice_id, request.user.account_id)
+        return await services.notices.store.replay(notice_id, request.user.account_id)

@@ -36,6 +36,7 @@ PROMISED = {
     "easel_commits_failed": "counter",
     "easel_frames": "counter",
     "easel_slow_client_closes": "counter",
+    "easel_notices": "counter",
     "easel_event_lag_seconds": "histogram",
     "easel_service_up": "gauge",
     "easel_http_requests": "counter",

@@ -42,10 +42,13 @@ class Vendor:
         self.does = "draw"
         self.kept: dict[str, bytes] = {}
         self.store_fails = False
+        self.wants_no_notices = False
 
     async def respond(self, asked: Asked) -> Told:
         if asked.path.startswith("/out/"):
             return Told(picture(), content_type="image/png")
+        if asked.path == "/hook":
+            return Told(status=410 if self.wants_no_notices else 204)
         match self.does:
             case "break":
                 return told({"error": "down"}, 500)
@@ -124,7 +127,7 @@ async def prometheus(folder: Path, server: str, worker_port: int) -> AsyncIterat
 def sooner(rules: str) -> str:
     """`for: 5m` becomes 1 s, `[10m]` 10 s, and a run is late after 3 s."""
     rules = re.sub(r"for: \d+m", "for: 1s", rules)
-    rules = re.sub(r"\[\d+m\]", "[10s]", rules)
+    rules = re.sub(r"\[\d+[mh]\]", "[10s]", rules)
     return rules.replace("easel_oldest_due_seconds) > 300", "easel_oldest_due_seconds) > 3")
 
 
@@ -211,6 +214,8 @@ def settings(vendor: Vendor) -> dict[str, str]:
     return {
         "EASEL_ALLOW_PRIVATE_HOSTS": vendor.server.url.removeprefix("http://"),
         "GENERIC_PROVIDER_URL": f"{vendor.server.url}/make",
+        "EASEL_NOTICE_URL": f"{vendor.server.url}/hook",
+        "EASEL_NOTICE_SECRET": "whsec_b3BlcmF0b3JzLXNlY3JldC1vZi0yNC1ieXRlcw==",
         "WEBHOOK_SECRET": "whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==",
         "EASEL_STORAGE_URL": f"s3://pictures?endpoint={place}&region=us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
@@ -301,6 +306,16 @@ async def provider_is_down(scene: Scene) -> tuple[str, ...]:
     return names
 
 
+async def nobody_hears_of_failures(scene: Scene) -> tuple[str, ...]:
+    scene.vendor.does, scene.vendor.wants_no_notices = "break", True
+    await scene.run()
+    await scene.watch.until("EaselNoticesUnheard", fires=True)
+    scene.vendor.does, scene.vendor.wants_no_notices = "draw", False
+    await scene.site.run(scene.replay_all)
+    await scene.watch.until("EaselNoticesUnheard", fires=False)
+    return ("EaselNoticesUnheard",)
+
+
 async def provider_never_ends(scene: Scene) -> tuple[str, ...]:
     scene.vendor.does = "hang"
     await scene.run()
@@ -350,6 +365,7 @@ OUTAGES: list[Callable[[Scene], Awaitable[tuple[str, ...]]]] = [
     redis_is_gone,
     workers_are_gone,
     provider_is_down,
+    nobody_hears_of_failures,
     provider_never_ends,
     store_is_down,
     reports_are_forged,

@@ -1,0 +1,310 @@
+"""Notices of failed runs, over real sockets to receivers that verify, refuse, dawdle or are private."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from canvas.errors import Conflict, NotFound
+from jobs.errors import DownloadBlocked, ProviderRefused
+from jobs.guarded import GuardedClient
+from jobs.notice import ATTEMPTS, OPERATOR, PAUSES_S, next_pause_s
+from jobs.notices import Destination, Notices
+from jobs.providers.port import Picture, PromptSpec, Report
+from jobs.store.notices import AT_ONCE_EACH, NoticeStore
+from jobs.webhooks.delivery import Delivery, NotBelieved
+from jobs.webhooks.standard import keys_of, verify
+from tests.jobs.hostile_urls import HOSTILE_URLS
+from tests.jobs.test_downloads import to_loopback, watched
+from tests.jobs.world import World
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "whsec_" + "b3BlcmF0b3JzIHNlY3JldCBvZiAzMiBieXRlcyEhISE="
+
+
+class Receiver:
+    """Reads whole requests and answers each with the status that is next, the last one for ever."""
+
+    def __init__(self, *statuses: int, headers: str = "") -> None:
+        self.statuses = list(statuses) or [204]
+        self.headers = headers
+        self.got: list[Delivery] = []
+        self.port = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.waiting = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            assert head == "POST /hook HTTP/1.1"
+            fields = (line.partition(": ") for line in lines if line)
+            headers = {name.lower(): value for name, _, value in fields}
+            self.got.append(Delivery(headers, await reader.readexactly(int(headers["content-length"]))))
+            self.waiting += 1
+            await self.answers.wait()
+            status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+            writer.write(f"HTTP/1.1 {status} X\r\n{self.headers}Content-Length: 2\r\n\r\nok".encode())
+            await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://hook.test:{self.port}/hook"
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(one.body) for one in self.got]
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
+    server = await asyncio.start_server(receiver, "127.0.0.1", 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        receiver.answers.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def opened(
+    world: World, *receivers: Receiver, operator: Receiver | None = None, timeout_s: float = 5.0
+) -> Notices:
+    """The receivers are allowed although they are private; nothing else is."""
+    notices = Notices(
+        NoticeStore(world.database),
+        GuardedClient(resolve=to_loopback),
+        base_url="https://easel.example",
+        operator=Destination(operator.url, SECRET) if operator else None,
+        private_hosts=[f"hook.test:{one.port}" for one in (*receivers, *([operator] if operator else []))],
+        timeout_s=timeout_s,
+    )
+    await notices.begin()
+    return notices
+
+
+async def refuse(prompt: PromptSpec, report: Report) -> list[Picture]:
+    raise ProviderRefused("The provider does not take this.")
+
+
+async def fail(world: World, node: str = "n1") -> str:
+    """The id of a run that has failed."""
+    world.provider.script = refuse
+    run = await world.start(node=node)
+    assert await world.runner().carry("test")
+    assert (await world.runs.get(run.job_id)).status == "failed"
+    return run.job_id
+
+
+async def let_be_due(world: World) -> None:
+    await world.database.execute("UPDATE notices SET due_at = now() WHERE due_at IS NOT NULL")
+
+
+async def rows(world: World) -> list[dict[str, Any]]:
+    return [dict(row) for row in await world.database.fetch("SELECT * FROM notices ORDER BY webhook_id")]
+
+
+async def test_a_failed_run_is_told_to_operator_and_owner(world: World) -> None:
+    """NO1: each once, whatever ends well or by wish being nobody's business."""
+    async with listening(Receiver()) as operator, listening(Receiver()) as owner:
+        notices = await opened(world, owner, operator=operator)
+        await notices.set_webhook("ada", owner.url)
+        cancelled = await world.start()
+        await world.runs.cancel(cancelled.job_id)
+        completed = await world.start()
+        await world.runner().carry("test")
+        assert (await world.runs.get(completed.job_id)).status == "completed"
+        job_id = await fail(world)
+
+        assert await notices.send() == 2
+        assert await notices.send() == 0
+
+        for receiver in (operator, owner):
+            (body,) = receiver.bodies()
+            assert body["data"]["jobId"] == job_id
+    assert [row["delivered_at"] is not None for row in await rows(world)] == [True, True]
+
+
+async def test_nobody_is_told_who_did_not_ask(world: World) -> None:
+    """NO1: without an address nothing is written down; who takes it away takes along what waits."""
+    await opened(world)
+    await fail(world)
+    assert await rows(world) == []
+
+    async with listening(Receiver()) as operator:
+        await opened(world, operator=operator)
+        await fail(world)
+        assert len(await rows(world)) == 1
+        await opened(world)
+        assert await rows(world) == []
+
+
+async def test_a_notice_says_what_happened_and_proves_who_says_it(world: World) -> None:
+    """NO2: signed by each one's own secret; it finds the run, and holds no prompt."""
+    async with listening(Receiver()) as operator, listening(Receiver()) as owner:
+        notices = await opened(world, owner, operator=operator)
+        mine = await notices.set_webhook("ada", owner.url)
+        job_id = await fail(world)
+        await notices.send()
+
+        assert verify(operator.got[0], keys_of(SECRET), time.time()).startswith("ntc_")
+        assert verify(owner.got[0], keys_of(mine.secret), time.time()).startswith("ntc_")
+        with pytest.raises(NotBelieved):
+            verify(owner.got[0], keys_of(SECRET), time.time())
+    (body,) = owner.bodies()
+    assert body["type"] == "run.failed"
+    assert body["data"] | {"startedAt": 0, "finishedAt": 0} == {
+        "jobId": job_id,
+        "workflowId": "wf",
+        "workflowName": body["data"]["workflowName"],
+        "nodeId": "n1",
+        "provider": "local",
+        "model": "studio-1",
+        "attempt": 1,
+        "startedAt": 0,
+        "finishedAt": 0,
+        "mayBeReplayed": False,
+        "error": {
+            "code": "PROVIDER_INVALID_REQUEST",
+            "detail": "The provider does not take this.",
+            "retryable": False,
+            "charged": "no",
+        },
+        "url": "https://easel.example/w/wf",
+    }
+    assert b"a fox" not in owner.got[0].body
+
+
+async def test_who_does_not_take_it_is_told_again_and_at_last_no_more(world: World) -> None:
+    """NO3: under one id, after longer and longer pauses; then it is dead, until it is replayed."""
+    async with listening(Receiver(500)) as owner:
+        notices = await opened(world, owner)
+        await notices.set_webhook("ada", owner.url)
+        await fail(world)
+        for attempt in range(1, ATTEMPTS + 1):
+            assert await notices.send() == 1
+            (row,) = await rows(world)
+            assert row["attempts"] == attempt
+            assert row["reason"] == "It answered 500."
+            assert row["is_dead"] is (attempt == ATTEMPTS)
+            assert await notices.send() == 0
+            await let_be_due(world)
+
+        assert len({one.headers["webhook-id"] for one in owner.got}) == 1
+        store = NoticeStore(world.database)
+        (dead,) = await store.dead(10)
+        assert (dead.state, dead.attempts, dead.next_attempt_at) == ("dead", ATTEMPTS, None)
+        with pytest.raises(NotFound):
+            await store.replay(dead.id, "somebody else")
+        owner.statuses = [200]
+        assert (await store.replay(dead.id, "ada")).state == "waiting"
+        assert await notices.send() == 1
+        with pytest.raises(Conflict):
+            await store.replay(dead.id, "ada")
+        assert [one.state for one in (await store.page("ada", None, None, 10)).items] == ["delivered"]
+        assert (await store.page("ada", "dead", None, 10)).items == []
+
+
+def test_pauses_grow_and_a_receiver_may_ask_for_more() -> None:
+    """NO3: within an hour of it."""
+    assert [next_pause_s(attempts, None) for attempts in range(1, ATTEMPTS + 1)] == [*PAUSES_S, None]
+    assert next_pause_s(1, 120.0) == 120.0
+    assert next_pause_s(1, 1e9) == 3600.0
+    assert next_pause_s(4, 1.0) == PAUSES_S[3]
+
+
+async def test_a_receiver_that_is_gone_for_good_is_believed(world: World) -> None:
+    """NO3: 410 is the last attempt."""
+    async with listening(Receiver(410)) as owner:
+        notices = await opened(world, owner)
+        await notices.set_webhook("ada", owner.url)
+        await fail(world)
+        await notices.send()
+
+    assert [row["is_dead"] for row in await rows(world)] == [True]
+
+
+async def test_a_retry_after_is_kept(world: World) -> None:
+    """NO3: the pause that the receiver asked for, when it is the longer one."""
+    async with listening(Receiver(503, headers="Retry-After: 600\r\n")) as owner:
+        notices = await opened(world, owner)
+        await notices.set_webhook("ada", owner.url)
+        await fail(world)
+        await notices.send()
+
+    left = await world.database.fetchval("SELECT extract(epoch FROM due_at - now())::float FROM notices")
+    assert 590 < left <= 600
+
+
+async def test_no_notice_goes_to_a_private_address(world: World) -> None:
+    """NO4: not by how it is written, nor by what its name has come to mean since, nor by a redirect."""
+    notices = await opened(world)
+    await notices.set_webhook("ada", "https://hook.example/")
+    await fail(world)
+    refused = 0
+    for url in (*HOSTILE_URLS, "https://hook.example/"):
+        with watched() as connections:
+            try:
+                await notices.set_webhook("ada", url)
+            except DownloadBlocked:
+                refused += 1
+            else:  # it is the name that leads inside
+                await world.database.execute("UPDATE notices SET due_at = now(), attempts = 0, reason = NULL")
+                assert await notices.send() == 1
+                assert (await rows(world))[0]["reason"].endswith("is not on the public internet."), url
+        assert [one for one in connections if isinstance(one, tuple)] == [], url
+    assert refused > 100
+
+    async with listening(Receiver(302, headers="Location: http://127.0.0.1:1/\r\n")) as owner:
+        notices = await opened(world, owner)
+        await notices.set_webhook("ada", owner.url)
+        await let_be_due(world)
+        await notices.send()
+        assert (await rows(world))[0]["reason"] == "It answered 302."
+
+
+async def test_a_slow_receiver_holds_up_itself(world: World) -> None:
+    """NO5: it has so many at a time and so long for each; everybody else's go on."""
+    async with listening(Receiver()) as slow, listening(Receiver()) as quick:
+        slow.answers.clear()
+        notices = await opened(world, slow, operator=quick, timeout_s=0.3)
+        await notices.set_webhook("ada", slow.url)
+        for _ in range(AT_ONCE_EACH + 2):
+            await fail(world)
+
+        assert await notices.send() == 2 * AT_ONCE_EACH
+
+        assert len(quick.got) == AT_ONCE_EACH
+        assert slow.waiting == AT_ONCE_EACH
+    reasons = [row["reason"] for row in await rows(world) if row["webhook_id"] != OPERATOR and row["attempts"]]
+    assert reasons == ["No answer within 0.3 s."] * AT_ONCE_EACH
+
+
+async def test_two_workers_send_a_notice_once(world: World) -> None:
+    """NO5: and what one took with it into its death is sent by the other."""
+    async with listening(Receiver()) as owner:
+        one, other = await opened(world, owner), await opened(world, owner)
+        await one.set_webhook("ada", owner.url)
+        for _ in range(3):
+            await fail(world)
+        assert sum(await asyncio.gather(one.send(), other.send())) == 3
+        assert len(owner.got) == 3
+
+        await fail(world)
+        (taken,) = await NoticeStore(world.database).take_due(60.0)
+        assert await other.send() == 0
+        await let_be_due(world)
+        assert await other.send() == 1
+        await NoticeStore(world.database).put_off(taken, 0.0, "it comes too late")
+        assert await other.send() == 0
