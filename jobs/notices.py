@@ -88,7 +88,13 @@ class Notices:
         to = "operator" if notice.webhook_id == OPERATOR else "owner"
         facts = {"notice": notice.id, "run": notice.run.id, "to": to, "attempt": notice.attempts}
         try:
-            await self._attempt(notice)
+            try:
+                await self._attempt(notice)
+            except (Refusal, Unavailable):
+                raise
+            except Exception as error:  # one of the loops that must not die: the trace is kept, the notice tried again
+                log.exception("notice.crashed", **facts)
+                raise Refusal("Something went wrong inside Easel; the worker's log has the details.") from error
         except Refusal as refusal:
             pause_s = None if refusal.is_final else next_pause_s(notice.attempts, refusal.asked_s)
             if pause_s is None:

@@ -212,6 +212,8 @@ class World(NamedTuple):
 
 
 async def _dead_notice(database_url: str, account_id: str, job_id: str) -> str:
+    failure = '{"code": "INTERNAL", "detail": "x", "retryable": false, "charged": "no"}'
+    await execute(database_url, "UPDATE runs SET error = $2 WHERE id = $1", job_id, failure)
     webhook = "INSERT INTO failure_webhooks (id, account_id, url, secret) VALUES ($1, $1, 'https://example.com/', 'x')"
     await execute(database_url, webhook, account_id)
     notice = "INSERT INTO notices (id, webhook_id, run_id, due_at, is_dead) VALUES ($1, $2, $3, NULL, true)"
