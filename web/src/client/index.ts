@@ -29,6 +29,7 @@ export { openOutbox } from "./browserOutbox";
 export { MemoryShelf, type Outbox, type OutboxChange, type SavedPush } from "./outbox";
 export { isBag, isSame, toPointer } from "./pointer";
 export type { Peers } from "./presence";
-export { Room, type ConnectionState, type RoomOptions, type RoomState } from "./room";
+export { Room, type RoomOptions } from "./room";
+export type { ConnectionState, RoomState } from "./roomState";
 export type { GetToken } from "./tokens";
 export type * from "./types";

@@ -1,4 +1,4 @@
-import type { Presence, PresencePatch } from "./types";
+import type { Presence, PresencePatch, Transaction } from "./types";
 
 export type Peers = Readonly<Record<string, Presence>>;
 
@@ -14,11 +14,19 @@ export function mergePeers(peers: Peers, changed: Record<string, PresencePatch> 
   return Object.fromEntries(Object.entries(next).filter(([session]) => !left.includes(session)));
 }
 
+/** The others after these commits: what somebody has put down is not held any more. */
+export function endDragsOf(peers: Peers, transactions: readonly Transaction[]): Peers {
+  return transactions.reduce((current, { by, ops }) => {
+    const moved = ops.flatMap((op) => (op.op === "update" && op.set && "/position" in op.set ? op.id : []));
+    return moved.length > 0 ? endDrags(current, by.userId, moved) : current;
+  }, peers);
+}
+
 /**
  * What `user` was holding of these nodes it has put down: its commit is here before the frame that says so, and until then
  * an old place would be believed to be a new one.
  */
-export function endDrags(peers: Peers, userId: string, moved: readonly string[]): Peers {
+function endDrags(peers: Peers, userId: string, moved: readonly string[]): Peers {
   const ended = Object.entries(peers).flatMap(([session, { user, drag }]): [string, PresencePatch][] => {
     if (user?.id !== userId || drag === undefined || !moved.some((id) => id in drag)) return [];
     const left = Object.entries(drag).filter(([id]) => !moved.includes(id));

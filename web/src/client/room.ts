@@ -4,44 +4,13 @@
  */
 import { Connection, type CloseAction, type Door, type SocketLike } from "./connection";
 import { newId } from "./id";
-import { Keeper, type Outbox, type SavedPush } from "./outbox";
-import { endDrags, mergePeers, PresenceSender, type Peers } from "./presence";
+import { Orphans } from "./orphans";
+import { Keeper, type Outbox } from "./outbox";
+import { endDragsOf, mergePeers, PresenceSender } from "./presence";
+import { heard, runsByNode, unheard, type RoomState } from "./roomState";
 import { History, type Step, type Turn } from "./undo";
 import { Replica, type Answered, type Pending, type Verdict } from "./replica";
-import type {
-  Frame,
-  GraphDocument,
-  Op,
-  PresencePatch,
-  PushError,
-  Result,
-  Role,
-  Run,
-  ServerMessage,
-  Transaction,
-  Welcome,
-} from "./types";
-
-export type ConnectionState = "connecting" | "live" | "reconnecting" | "signed-out" | "stopped";
-
-export interface RoomState {
-  document: GraphDocument;
-  peers: Peers;
-  /** The latest news of each node's run, by node id; the node's own data says how it ended. */
-  runs: Readonly<Record<string, Run>>;
-  connection: ConnectionState;
-  closeCode: number | null;
-  pendingCount: number;
-  /** Whether what is pending survives a reload of the page. */
-  isDurable: boolean;
-  canUndo: boolean;
-  canRedo: boolean;
-  role: Role | null;
-  /** Whether the person may spend the owner's provider money here. */
-  mayRun: boolean;
-  /** True from the first complete snapshot on. */
-  isLoaded: boolean;
-}
+import type { Op, PresencePatch, PushError, Result, Role, ServerMessage, Transaction, Welcome } from "./types";
 
 export interface RoomOptions {
   url: string;
@@ -76,9 +45,7 @@ export class Room {
   private readonly presence: PresenceSender;
   private readonly history = new History();
   private readonly keeper: Keeper | null;
-  /** What closed tabs left behind and this one has taken over, until it has nothing of its own on the way. */
-  private orphaned: SavedPush[] = [];
-  private looking: Promise<void> | null = null;
+  private readonly orphans: Orphans | null;
   private awaited: Promise<void> | null = null;
   private visits = 0;
   private isJoined = false;
@@ -89,6 +56,7 @@ export class Room {
   constructor(private readonly options: RoomOptions) {
     this.replica = new Replica(options.newClientId ?? newId, (ops) => this.history.heed(ops));
     this.keeper = options.outbox ? new Keeper(options.outbox, () => this.publish()) : null;
+    this.orphans = this.keeper && new Orphans(this.keeper);
     this.presence = new PresenceSender((set) => {
       if (this.state.connection === "live") this.connection.send({ type: "presence", set });
     });
@@ -104,20 +72,7 @@ export class Room {
       options.random,
       options.door,
     );
-    this.state = {
-      document: this.replica.view,
-      peers: {},
-      runs: {},
-      connection: "connecting",
-      closeCode: null,
-      pendingCount: 0,
-      isDurable: this.keeper !== null,
-      canUndo: false,
-      canRedo: false,
-      role: null,
-      mayRun: false,
-      isLoaded: false,
-    };
+    this.state = unheard(this.replica.view, this.keeper !== null);
   }
 
   readonly getState = (): RoomState => this.state;
@@ -130,8 +85,8 @@ export class Room {
   join(): void {
     this.isJoined = true;
     const visit = ++this.visits;
-    if (this.keeper === null) return this.connection.start();
-    void this.lookForOrphans().then(() => {
+    if (this.orphans === null) return this.connection.start();
+    void this.orphans.look().then(() => {
       if (visit !== this.visits) return;
       this.adopt();
       this.publish();
@@ -143,8 +98,7 @@ export class Room {
   leave(): void {
     this.isJoined = false;
     this.visits++;
-    this.orphaned = [];
-    this.looking = null;
+    this.orphans?.forget();
     this.connection.stop();
     this.presence.stop();
     this.keeper?.release();
@@ -214,29 +168,11 @@ export class Room {
     this.presence.set(patch);
   }
 
-  /** One look at a time: what a second one does not find would make us forget what the first one has. */
-  private lookForOrphans(): Promise<void> {
-    const looking = this.looking ?? this.findOrphans().finally(() => {
-      if (this.looking === looking) this.looking = null;
-    });
-    this.looking = looking;
-    return looking;
-  }
-
-  private async findOrphans(): Promise<void> {
-    const visit = this.visits;
-    const found = (await this.keeper?.claim()) ?? [];
-    if (visit === this.visits) this.orphaned = found;
-  }
-
   /** Goes on with what a closed tab could not get answered. */
   private adopt(): void {
-    const saved = this.orphaned;
+    const saved = this.orphans?.take() ?? [];
     const clientId = saved[0]?.clientId;
-    this.orphaned = [];
-    if (clientId === undefined) return;
-    this.keeper?.adopt(saved);
-    this.replica.adopt(clientId, saved, this.answered);
+    if (clientId !== undefined) this.replica.adopt(clientId, saved, this.answered);
   }
 
   private hello(): void {
@@ -277,7 +213,7 @@ export class Room {
       case "result":
         return this.heed(this.replica.result(message));
       case "frame":
-        return this.onFrame(message);
+        return this.publish(heard(this.state, message, this.sessionId));
       case "role":
         return this.onRole(message.role);
       case "pong":
@@ -296,19 +232,14 @@ export class Room {
       return this.heed("renew");
     }
     const peers = mergePeers({}, message.presence, [message.sessionId]);
-    const runs = Object.fromEntries((message.runs ?? []).map((run) => [run.nodeId, run]));
-    this.publish({ peers, runs });
+    this.publish({ peers, runs: runsByNode(message.runs ?? []) });
     this.onRole(message.role);
     this.publish({ mayRun: message.mayRun ?? message.role !== "viewer" });
     if (message.mode === "resume") this.onCurrent();
   }
 
   private onOps(transactions: readonly Transaction[]): void {
-    const peers = transactions.reduce((current, { by, ops }) => {
-      const moved = ops.flatMap((op) => (op.op === "update" && op.set && "/position" in op.set ? op.id : []));
-      return moved.length > 0 ? endDrags(current, by.userId, moved) : current;
-    }, this.state.peers);
-    this.state = { ...this.state, peers };
+    this.state = { ...this.state, peers: endDragsOf(this.state.peers, transactions) };
     this.heed(this.replica.transactions(transactions));
   }
 
@@ -331,16 +262,7 @@ export class Room {
     if (this.replica.hasFinished) return this.heed("ok"); // it was all answered while the connection was away
     this.resend();
     this.presence.repeat();
-    if (this.keeper !== null && this.orphaned.length === 0) void this.lookForOrphans().then(() => this.publish());
-  }
-
-  private onFrame(frame: Frame): void {
-    const left = [...(frame.left ?? []), ...(this.sessionId === null ? [] : [this.sessionId])];
-    const peers = frame.presence || frame.left ? mergePeers(this.state.peers, frame.presence, left) : this.state.peers;
-    const runs = frame.runs?.length
-      ? { ...this.state.runs, ...Object.fromEntries(frame.runs.map((run) => [run.nodeId, run])) }
-      : this.state.runs;
-    this.publish({ peers, runs });
+    if (this.orphans?.isEmpty) void this.orphans.look().then(() => this.publish());
   }
 
   /** A head that we have not reached a whole ping later means that something was lost on the way. */
@@ -394,7 +316,7 @@ export class Room {
     const waiting = this.idle;
     this.idle = [];
     for (const resolve of waiting) resolve();
-    if (this.orphaned.length === 0 || this.state.connection !== "live") return;
+    if (this.orphans === null || this.orphans.isEmpty || this.state.connection !== "live") return;
     this.adopt();
     this.reconnect();
   }
