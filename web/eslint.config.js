@@ -7,7 +7,7 @@ const forbid = (...group) => ({
 });
 
 export default tseslint.config(
-  { ignores: ["dist", "node_modules"] },
+  { ignores: ["dist", "examples", "node_modules", "packages-dist"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
@@ -30,5 +30,5 @@ export default tseslint.config(
   { files: ["src/client/**"], rules: forbid("react", "react-dom", "@xyflow/*", "zustand", "../*") },
   { files: ["src/react/**"], rules: forbid("../editor/*", "../nodes/*", "../ui/*", "../workflows/*") },
   { files: ["src/simulation/planted.ts"], rules: { "@typescript-eslint/unbound-method": "off" } }, // each is called with its own `this`
-  { files: ["*.js"], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -232,6 +232,8 @@ export function createHttp(options: HttpOptions = {}) {
     /** What one signed in with has expired: the next call asks for another. */
     renewToken: () => tokens?.renew(),
     logout: () => call("POST", "/api/logout"),
+    /** Where a picture is: in nodes and answers its URL is root-relative, so that it outlives a change of host. */
+    pictureUrl: (url: string): string => (options.baseUrl ? new URL(url, options.baseUrl).href : url),
 
     listWorkflows: (cursor?: string) =>
       call("GET", `/api/workflows?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`) as Promise<

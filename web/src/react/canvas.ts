@@ -13,7 +13,7 @@ import {
   type NodeChange,
 } from "@xyflow/react";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { isSame, newId, type EdgeRecord, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
+import { createHttp, isSame, newId, type EdgeRecord, type Http, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
 import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
 import { difference } from "./difference";
 import { Gesture, type Held } from "./gesture";
@@ -53,7 +53,11 @@ export class Canvas {
   private batch: Batch | null = null;
   private selection: string[] = [];
 
-  constructor(readonly room: Room) {
+  /** `http`: the REST API of the same Easel, for whoever starts runs or shows pictures. */
+  constructor(
+    readonly room: Room,
+    readonly http: Http = createHttp(),
+  ) {
     this.store = createStore<CanvasState>(() => ({ nodes: [], edges: [], room: room.getState() }));
     room.subscribe(() => this.sync());
     this.sync();

@@ -1,4 +1,4 @@
-import { createContext, use } from "react";
+import { createContext, useContext } from "react";
 import { useStore } from "zustand";
 import type { Run } from "../client";
 import type { Canvas, CanvasState } from "./canvas";
@@ -6,7 +6,7 @@ import type { Canvas, CanvasState } from "./canvas";
 export const CanvasContext = createContext<Canvas | null>(null);
 
 export function useCanvas(): Canvas {
-  const canvas = use(CanvasContext);
+  const canvas = useContext(CanvasContext); // `use` would need React 19
   if (canvas === null) throw new Error("useCanvas needs a <CanvasContext> above it.");
   return canvas;
 }

@@ -47,8 +47,9 @@ export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = E
   const canvas = useMemo(() => {
     const url = roomUrl(workflowId, baseUrl ?? window.location.href);
     const outbox = accountId === undefined ? undefined : openOutbox({ workflowId, accountId });
-    const door = getToken && ticketDoor(url, createHttp({ baseUrl, getToken }));
-    return new Canvas(new Room({ url, outbox, door, onReject, onNotice }));
+    const http = createHttp({ baseUrl, getToken });
+    const door = getToken && ticketDoor(url, http);
+    return new Canvas(new Room({ url, outbox, door, onReject, onNotice }), http);
   }, [workflowId, baseUrl, getToken, accountId, onReject, onNotice]);
 
   useEffect(() => {
