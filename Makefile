@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test check audit bench bench-quick soak setup web browser fmt lock clean
+.PHONY: help run test check audit bench bench-quick soak setup web packages browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -59,6 +59,9 @@ web: web/dist/index.html ## the web app, built
 
 browser: .setup/browser ## a Chromium for the browser tests
 
+packages: web/node_modules/.installed ## @easel/client and @easel/react, packed, in web/packages-dist
+	@cd web && $(NODE_PATH) npm run --silent build:packages
+
 fmt: setup ## put Python code in order
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
@@ -68,7 +71,7 @@ lock: setup ## resolve the dependencies of pyproject.toml anew
 		--extra embedded --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove everything installed and built; the data in .easel stays
-	@rm -rf .venv .setup web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .setup web/node_modules web/dist web/packages-dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.installed: requirements.lock pyproject.toml bootstrap.py .ci/uv.lock
 	@test -n "$(PYTHON)" || { echo "Error: Easel needs Python 3.11 or newer on PATH." >&2; exit 2; }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +25,28 @@ ADMIN_TOKEN = "acceptance-tests-admin-token"
 _READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
 
 
+def quiet_port() -> int:
+    """A free one below those that the system hands out, so that it is free still when somebody comes to use it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class RunningEasel:
-    """One `easel up`. Its output is kept in `said`."""
+    """One `easel up`. Its output is kept in `said`; pages of `app_origin` may use it."""
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
+        self.app_port = quiet_port()
+        self.app_origin = f"http://127.0.0.1:{self.app_port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
         own = {
             "EASEL_DATA_DIR": str(data),
             "EASEL_PORT": "0",
             "EASEL_ADMIN_TOKEN": ADMIN_TOKEN,
+            "EASEL_ALLOWED_ORIGINS": self.app_origin,
             "EASEL_LEASE_SECONDS": "2",
         }
         self._environment = kept | own | settings

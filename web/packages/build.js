@@ -29,6 +29,7 @@ rmSync(join(OUT, "types"), { recursive: true });
 /** Whatever is not ours stays an import, and so does the client in the React package: a page has one of each. */
 async function bundle(name, outDir) {
   const client = { name: "client", enforce: "pre", resolveId: (id) => (id === "../client" ? { id: "@easel/client", external: true } : null) };
+  const banner = name === "react" ? '"use client";' : ""; // hooks have no place in a React server component
   await build({
     root: WEB,
     configFile: false,
@@ -41,7 +42,7 @@ async function bundle(name, outDir) {
       minify: false,
       sourcemap: true,
       lib: { entry: join(WEB, "src", name, "index.ts"), formats: ["es"], fileName: () => "index.js" },
-      rollupOptions: { external: /^[^./]/ },
+      rollupOptions: { external: /^[^./]/, output: { banner } },
     },
   });
 }
