@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
@@ -13,7 +14,7 @@ const OUT = join(WEB, "packages-dist");
 const { version } = readJson(join(WEB, "package.json"));
 
 rmSync(OUT, { recursive: true, force: true });
-execFileSync(process.execPath, [join(WEB, "node_modules/typescript/bin/tsc"), "-p", join(WEB, "packages/tsconfig.json")], { stdio: "inherit" });
+execFileSync(execPath, [join(WEB, "node_modules/typescript/bin/tsc"), "-p", join(WEB, "packages/tsconfig.json")], { stdio: "inherit" });
 for (const name of ["client", "react"]) {
   const folder = join(OUT, name);
   const manifest = readJson(join(WEB, "packages", name, "package.json"));
