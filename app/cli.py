@@ -66,9 +66,12 @@ def serve() -> None:
     """Run the HTTP and WebSocket server."""
     import uvloop
 
+    from app.observe.traces import observed
     from app.server import serve as run_server
 
-    uvloop.run(run_server(prepared()))
+    settings = prepared()
+    with observed(settings, "easel-server"):
+        uvloop.run(run_server(settings))
 
 
 @cli.command()
@@ -76,9 +79,12 @@ def worker() -> None:
     """Run a worker, which makes the pictures."""
     import uvloop
 
+    from app.observe.traces import observed
     from app.worker import work
 
-    uvloop.run(work(prepared()))
+    settings = prepared()
+    with observed(settings, "easel-worker"):
+        uvloop.run(work(settings))
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from litestar.datastructures import MutableScopeHeaders
 from structlog.contextvars import bind_contextvars
 
 from app.observe.metrics import count_request
+from jobs.tracing import Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ _LINKS = (
 )  # whoever only looks (a chat's link preview) must not use a login link up, nor become a guest
 
 
-_HARMLESS_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HARMLESS_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Edge:
@@ -61,24 +62,27 @@ class Edge:
         request_id = _request_id(scope)
         bind_contextvars(request=request_id)
 
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seconds = time.perf_counter() - began
-                count_request(scope["method"], message["status"], seconds)
-                self._guard(scope, message, request_id)
-                log.debug(
-                    "request.answered",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=message["status"],
-                    seconds=round(seconds, 4),
-                )
-            await send(message)
+        with span(scope["method"], kind="server", parent=_header(scope, b"traceparent"), request=request_id) as this:
 
-        if scope["method"] == "HEAD" and not scope["path"].startswith(_LINKS):
-            await self._app({**scope, "method": "GET"}, _Disconnecting(receive), _without_body(send_guarded))
-        else:
-            await self._app(scope, receive, send_guarded)
+            async def send_guarded(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    seconds = time.perf_counter() - began
+                    count_request(scope["method"], message["status"], seconds)
+                    _note(this, scope, message["status"])
+                    self._guard(scope, message, request_id)
+                    log.debug(
+                        "request.answered",
+                        method=scope["method"],
+                        path=scope["path"],
+                        status=message["status"],
+                        seconds=round(seconds, 4),
+                    )
+                await send(message)
+
+            if scope["method"] == "HEAD" and not scope["path"].startswith(_LINKS):
+                await self._app({**scope, "method": "GET"}, _Disconnecting(receive), _without_body(send_guarded))
+            else:
+                await self._app(scope, receive, send_guarded)
 
     def _guard(self, scope: Scope, message: Message, request_id: str) -> None:
         headers = MutableScopeHeaders(message)  # type: ignore[arg-type]  # a message has headers as a scope has
@@ -90,9 +94,21 @@ class Edge:
             headers["Cache-Control"] = "private, no-cache"  # kept for its ETag at most, and never by a proxy
 
 
+def _note(this: Span, scope: Scope, status: int) -> None:
+    if (path := scope.get("path_template")) is not None:  # as routing knows it: ids are no part of a name
+        this.name(f"{scope['method']} {path}")
+    this.note(status=status)
+    if status >= 500:
+        this.fail(str(status))
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
+
+
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if _HARMLESS_ID.fullmatch(given) else secrets.token_hex(8)
+    given = _header(scope, b"x-request-id") or ""
+    return given if _HARMLESS_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _source(url: str | None) -> str:

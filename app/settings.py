@@ -137,6 +137,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the operator is told of each failed run, by a webhook."""
     notice_secret: str = ""
     """What it is signed with (Standard Webhooks)."""
+    otlp_url: str | None = None
+    """Base of an OpenTelemetry collector (OTLP over HTTP) that is sent traces; empty: nobody traces."""
+    otlp_logs: bool = False
+    """Whether it is sent the log, too."""
     env: Literal["development", "production"] = "development"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -263,7 +267,7 @@ def masked(name: str, value: str) -> str:
 def _listed(field: str, value: str) -> Any:
     if field in {"allowed_origins", "trusted_proxies", "allow_private_hosts", "webhook_hosts"}:
         return [part.strip() for part in value.split(",") if part.strip()]
-    if field == "objects_public":
+    if field in {"objects_public", "otlp_logs"}:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(value.lower(), value)
     return value
 

@@ -46,7 +46,7 @@ from jobs.errors import (
 from jobs.gate.port import Gate
 from jobs.job import Job
 from jobs.keeper import Keeper
-from jobs.metrics import CALL_SECONDS, COST_USD, POLL_TIMEOUTS, STAGE_SECONDS, stage
+from jobs.metrics import COST_USD, POLL_TIMEOUTS, STAGE_SECONDS, call_ended, stage
 from jobs.patience import Patience, Sleep, patiently
 from jobs.providers.port import Answer, Order, Ticket
 from jobs.run import Failure
@@ -302,8 +302,8 @@ class Errand:
         """There is an answer; one that is fetched a second time is counted once."""
         if not self._has_answer:
             seconds = time.monotonic() - self._began
-            CALL_SECONDS.labels(self._job.provider.id, "answered").observe(seconds)
             STAGE_SECONDS.labels("generation").observe(seconds)
+            call_ended(self._job.provider.id, self._job.model_label, "answered", seconds)
             log.info("order.answered", order=self._id, provider=self._job.provider.id, seconds=round(seconds, 3))
         self._has_answer = True
 
@@ -345,7 +345,8 @@ class Errand:
 
     def _count(self, error: JobError) -> None:
         provider = self._job.provider.id
-        CALL_SECONDS.labels(provider, error.code).observe(time.monotonic() - self._began)
+        seconds = time.monotonic() - self._began
+        call_ended(provider, self._job.model_label, error.code, seconds)
         if isinstance(error, PollTimeout):
             POLL_TIMEOUTS.labels(provider).inc()
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
 
+from jobs.tracing import record, span
+
 _WAITS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
@@ -87,9 +89,16 @@ def processing() -> Iterator[None]:
         PROCESSING_SECONDS.observe(time.perf_counter() - began)
 
 
+def call_ended(provider: str, model: str, outcome: str, seconds: float) -> None:
+    """`outcome`: answered, or the error's code."""
+    CALL_SECONDS.labels(provider, outcome).observe(seconds)
+    record("run.generation", seconds, provider=provider, model=model, outcome=outcome)
+
+
 @contextmanager
 def stage(name: str) -> Iterator[None]:
     """Around a stage of a run; one that fails is not counted."""
     began = time.perf_counter()
-    yield
+    with span(f"run.{name}"):
+        yield
     STAGE_SECONDS.labels(name).observe(time.perf_counter() - began)

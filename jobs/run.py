@@ -131,6 +131,8 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """The render that the picture starts from."""
     replays: str | None = None
     """The run whose second chance this is."""
+    trace: str | None = None
+    """Where the trace of the request that started it goes on, if there is one."""
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from jobs.renders import KeptPicture
 from jobs.run import Failure, Run
 from jobs.sources import Sources
 from jobs.store.claims import Claim, Claims
+from jobs.tracing import Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -86,23 +87,39 @@ class Runner:
             return False
         if claim is None:
             return False
-        with structlog.contextvars.bound_contextvars(
-            run=claim.run.id, workflow=claim.run.workflow_id, account=claim.run.account_id, rung_for=rung_for
+        run = claim.run
+        with (
+            structlog.contextvars.bound_contextvars(
+                run=run.id, workflow=run.workflow_id, account=run.account_id, rung_for=rung_for
+            ),
+            span(
+                "run",
+                kind="consumer",
+                parent=run.payload.trace,
+                run=run.id,
+                workflow=run.workflow_id,
+                provider=run.request.provider,
+                model=run.model,
+                attempt=run.attempt,
+            ) as this,
         ):
             try:
-                await self._carry(claim)
+                await self._carry(claim, this)
             except LeaseLost:
                 log.info("run.lease_lost")
             except Unavailable as error:  # the lease runs out, and whoever reaches the database first goes on
                 log.warning("run.left", reason=error.detail)
         return True
 
-    async def _carry(self, claim: Claim) -> None:
+    async def _carry(self, claim: Claim, this: Span) -> None:
         run = claim.run
         log.info("run.claimed", attempt=run.attempt, fence=run.fence, takeover=claim.is_takeover)
         await self._calls.at("claimed")
         try:
-            await self._end(run, await self._make(claim))
+            decision = await self._make(claim)
+            if isinstance(decision, Failure):
+                this.fail(decision.code)
+            await self._end(run, decision)
         except asyncio.CancelledError:  # the process stops
             await self._claims.release(run)
             raise
@@ -110,6 +127,7 @@ class Runner:
             await self._surely(lambda: self._claims.end_cancelled(run))
             log.info("run.cancelled")
         except JobError as error:
+            this.fail(error.code)
             await self._fail(run, Failure.of(error, run.request.provider))
         except (LeaseLost, Unavailable):
             raise

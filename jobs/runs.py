@@ -17,6 +17,7 @@ from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, St
 from jobs.sources import Sources
 from jobs.store.bells import BellStore
 from jobs.store.runs import NewRun, RunStore
+from jobs.tracing import traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,8 @@ class Runs:
         if (code := await self._gate.paused(provider.credential)) is not None:
             raise paused(code, name_of(provider.id))
         parent_id = await self._sources.parent_of(request.prompt_spec.previous_image, account_id)
-        payload = msgspec.structs.replace(new_payload(request, model), parent_id=parent_id, replays=replays)
+        own = new_payload(request, model)
+        payload = msgspec.structs.replace(own, parent_id=parent_id, replays=replays, trace=traceparent())
         return NewRun(request, model.id, account_id, payload, plan)
 
     async def cancel(self, job_id: str) -> ImageJobRecord:
