@@ -15,6 +15,7 @@ from canvas.store.versions import Versions, keep_versions
 from jobs.artworks import Artworks
 from jobs.errors import StorageFailed
 from jobs.objects.port import ObjectStore
+from jobs.store.events import retire_events
 from jobs.store.imports import retire_imports
 from jobs.store.renders import retire_renders
 from jobs.sweep import Sweep
@@ -67,6 +68,11 @@ async def keep_retiring_renders(database: Pool, objects: ObjectStore, keep_days:
 async def keep_retiring_imports(database: Pool, keep_days: int) -> None:
     """Until it is cancelled."""
     await _every(SWEEP_EVERY_S, lambda: retire_imports(database, keep_days))
+
+
+async def keep_retiring_events(database: Pool, keep_days: int) -> None:
+    """Until it is cancelled."""
+    await _every(SWEEP_EVERY_S, lambda: retire_events(database, keep_days))
 
 
 async def keep_clearing(artworks: Artworks, keep_days: int) -> None:

@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.sweeper import (
     keep_clearing,
     keep_retiring,
+    keep_retiring_events,
     keep_retiring_imports,
     keep_retiring_renders,
     keep_sweeping_objects,
@@ -107,6 +108,7 @@ def _housekeeping(services: Services) -> list[Coroutine[Any, Any, None]]:
         keep_sorting(services.webhooks.inbox),
         keep_versioning(services.versions, keep_days),
         keep_retiring(services.database, keep_days),
+        keep_retiring_events(services.database, keep_days),
         keep_retiring_renders(services.database, services.objects, keep_days),
         keep_retiring_imports(services.database, keep_days),
         keep_clearing(services.artworks, keep_days),

@@ -10,6 +10,7 @@ from canvas.errors import NotFound
 from jobs.events import RunEvent
 from jobs.providers.port import Progress
 from jobs.run import Run
+from jobs.store.events import retire_events
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -157,3 +158,32 @@ async def test_a_listener_that_leaves_holds_nothing(world: World) -> None:
 async def test_an_unknown_run_has_no_stream(world: World) -> None:
     with pytest.raises(NotFound):
         await collect(world, "run_unknown")
+
+
+async def test_events_of_runs_that_ended_long_ago_go_but_their_ends_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JB42, JB20: however many runs there are; a stream that is asked for then tells of the end and ends."""
+    monkeypatch.setattr("jobs.store.events._AT_ONCE", 2)
+    old = [await ended(world) for _ in range(5)]
+    young = await ended(world)
+    live = await world.start()
+    before = await world.events.list_events(young)
+    last = {job_id: (await world.events.list_events(job_id))[-1] for job_id in old}
+    await world.database.execute("UPDATE runs SET finished_at = now() - interval '31 days' WHERE id = ANY($1)", old)
+
+    assert await retire_events(world.database, 30) == 5
+
+    assert {job_id: await world.events.list_events(job_id) for job_id in old} == {
+        job_id: [event] for job_id, event in last.items()
+    }
+    assert [event async for event in world.events.follow(old[0])] == [last[old[0]]]
+    assert await world.events.list_events(young) == before
+    assert await world.events.list_events(live.job_id)
+    assert await retire_events(world.database, 30) == 0
+
+
+async def ended(world: World) -> str:
+    run = await world.start()
+    assert await world.runner().carry("test")
+    return run.job_id

@@ -20,6 +20,7 @@ from jobs.store import (
     imports,
     late_orders,
     late_variants,
+    notices,
     objects,
     quotas,
     renders,
@@ -74,8 +75,16 @@ CROWD = (
     INSERT INTO provider_calls (id, run_id, number, attempt, provider, model, credential, request_hash, state,
     sent_at) SELECT 'c' || g, 'r' || g, 0, 1, 'local', 'm', 'k', '', 'kept', now() - g * interval '1 s'
     FROM generate_series(1, 100000) g""",
+    """
+    INSERT INTO failure_webhooks (id, account_id, url, secret) SELECT 'a' || g, 'a' || g, 'https://x', 's'
+    FROM generate_series(1, 100) g""",
+    """
+    INSERT INTO notices (id, webhook_id, run_id, created_at, due_at, delivered_at, is_dead)
+    SELECT 't' || g, 'a' || (g % 100 + 1), 'r' || g, now() - g * interval '1 s',
+      CASE WHEN g % 10000 = 0 THEN now() END, CASE WHEN g % 10 <> 0 THEN now() END, g % 1000 = 10
+    FROM generate_series(1, 100000) g""",
 )
-LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects")
+LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects", "notices")
 
 
 @pytest.fixture
@@ -125,6 +134,12 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (events._OF_RUN, ("r7", 0, 500)),
         (events._OF_WORKFLOW, ("w7", 0, 500)),
         (events._IS_OVER, ("r7", 1)),
+        (events._RETIRE, (30, 500)),
+        (notices._TAKE, (32, 4, long_ago)),
+        (notices._RUNS, (["r7", "r8"],)),
+        (notices._LIST, ("a5", None, None, None, 50)),
+        (notices._LIST, ("a5", "dead", NOW, "t9", 50)),
+        (notices._DEAD, (50,)),
         *(listing(wanted, before) for wanted in WANTED for before in (None, Place(NOW, "p9"))),
         (renders._CHANGE, (["p1"], "a5", True, None)),
         (renders._EXPIRED, (30, 200)),
