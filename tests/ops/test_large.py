@@ -37,11 +37,7 @@ def test_lists_and_documents_open_as_in_an_empty_installation(tmp_path: Path) ->
     async def whole() -> None:
         sites = [Site(tmp_path / "small"), Site(tmp_path / "large")]
         try:
-            people = []
-            for site, size in zip(sites, (SMALL, LARGE), strict=True):
-                await site.start(1, EASEL_REQUESTS_PER_MINUTE="1000000")
-                people.append(await site.run(lambda site=site: Person(site.servers[0], site.postgres.url, "owner")))
-                await fill(site.postgres.url, people[-1].id, size)
+            people = [await inhabited(site, size) for site, size in zip(sites, (SMALL, LARGE), strict=True)]
             found = await sites[0].run(lambda: {name: asked(people, path) for name, path in ROUTES.items()})
         finally:
             for site in sites:
@@ -51,6 +47,14 @@ def test_lists_and_documents_open_as_in_an_empty_installation(tmp_path: Path) ->
         assert slow == {}
 
     asyncio.run(whole())
+
+
+async def inhabited(site: Site, size: Size) -> Person:
+    """Who owns all of it."""
+    await site.start(1, EASEL_REQUESTS_PER_MINUTE="1000000")
+    owner = await site.run(lambda: Person(site.servers[0], site.postgres.url, "owner"))
+    await fill(site.postgres.url, owner.id, size)
+    return owner
 
 
 def asked(people: list[Person], path: str) -> tuple[float, float]:
