@@ -17,7 +17,7 @@ class _Payload(msgspec.Struct):
     data: dict[str, Any] | None = None
 
 
-_AT_ONCE = 500  # runs of one statement: some thousand rows, and nobody waits for their locks
+_AT_ONCE = 100  # runs of one statement: some thousand rows, found by their runs, and nobody waits for their locks
 
 _payload = msgspec.json.Decoder(_Payload)
 

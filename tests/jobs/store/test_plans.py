@@ -134,7 +134,7 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (events._OF_RUN, ("r7", 0, 500)),
         (events._OF_WORKFLOW, ("w7", 0, 500)),
         (events._IS_OVER, ("r7", 1)),
-        (events._RETIRE, (30, 500)),
+        (events._RETIRE, (30, 100)),
         (notices._TAKE, (32, 4, long_ago)),
         (notices._RUNS, (["r7", "r8"],)),
         (notices._LIST, ("a5", None, None, None, 50)),
