@@ -28,7 +28,7 @@ from jobs.store import (
 )
 from tests.jobs.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 WANTED = (
@@ -82,7 +82,7 @@ CROWD = (
     INSERT INTO notices (id, webhook_id, run_id, created_at, due_at, delivered_at, is_dead)
     SELECT 't' || g, 'a' || (g % 100 + 1), 'r' || g, now() - g * interval '1 s',
       CASE WHEN g % 10000 = 0 THEN now() END, CASE WHEN g % 10 <> 0 THEN now() END, g % 1000 = 10
-    FROM generate_series(1, 20000) g""",
+    FROM generate_series(1, 60000) g""",
 )
 LARGE = ("runs", "provider_calls", "run_events", "renders", "render_variants", "objects", "notices")
 
