@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test check audit bench bench-quick soak setup web packages browser fmt lock clean
+.PHONY: help run test check audit bench bench-quick soak setup web types packages browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -58,6 +58,9 @@ setup: .venv/.installed ## the virtual environment, from requirements.lock
 web: web/dist/index.html ## the web app, built
 
 browser: .setup/browser ## a Chromium for the browser tests
+
+types: setup ## the client's types, from the server's OpenAPI document and protocol
+	@.venv/bin/python -m app.typescript > .setup/schema.ts && mv .setup/schema.ts web/src/client/schema.ts
 
 packages: web/node_modules/.installed ## @easel/client and @easel/react, packed, in web/packages-dist
 	@cd web && $(NODE_PATH) npm run --silent build:packages

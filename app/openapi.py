@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -151,6 +153,8 @@ def describe(handlers: Sequence[ControllerRouterHandler], injected: Sequence[str
             _complete(path, method, operation, is_open=operation["operationId"] in open_ids)
     components = document.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **_RECORDS}
+    _name_records(document)
+    _require_what_is_always_told(document)
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "An API token: `easel token create`."},
         "cookie": {"type": "apiKey", "in": "cookie", "name": "easel_session", "description": "From a login link."},
@@ -245,6 +249,48 @@ _IDEMPOTENCY_KEY = {
 
 def _json_of(schema: str) -> Document:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _page_of(schema: str) -> Document:
+    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}}
+    cursor = {"oneOf": [{"type": "string"}, {"type": "null"}]}
+    return {"type": "object", "required": ["items", "nextCursor"], "properties": {"items": items, "nextCursor": cursor}}
+
+
+def _name_records(document: Document) -> None:
+    """Wherever a document's nodes and edges are told, it is said what they are."""
+    schemas = document["components"]["schemas"]
+    for key, kind in (("nodes", "Node"), ("edges", "Edge")):
+        answer = document["paths"][f"/api/workflows/{{workflow_id}}/{key}"]["get"]["responses"]["200"]
+        answer["content"] = {"application/json": {"schema": _page_of(kind)}}
+    for name in ("Workflow", "VersionDocument"):
+        for key, kind in (("nodes", "Node"), ("edges", "Edge")):
+            schemas[name]["properties"][key]["items"] = {"$ref": f"#/components/schemas/{kind}"}
+
+
+def _require_what_is_always_told(document: Document) -> None:
+    """A field with a default may be left out of a request; of an answer only where its struct leaves defaults out."""
+    schemas: Document = document["components"]["schemas"]
+    asked: set[str] = set()
+    waiting = [operation.get("requestBody") for item in document["paths"].values() for operation in item.values()]
+    while waiting:
+        found = set(_REFERENCE.findall(str(waiting.pop()))) - asked
+        asked |= found
+        waiting += [schemas[name] for name in found]
+    structs = {struct.__name__: struct for struct in _structs(msgspec.Struct)}
+    for name, schema in schemas.items():
+        struct = structs.get(name)
+        if struct is not None and name not in asked and not struct.__struct_config__.omit_defaults:
+            schema["required"] = sorted(schema["properties"])
+
+
+def _structs(base: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for struct in base.__subclasses__():
+        yield struct
+        yield from _structs(struct)
+
+
+_REFERENCE = re.compile(r"#/components/schemas/([^'\"]+)")
 
 
 def _problem_answer(detail: str) -> Document:

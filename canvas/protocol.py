@@ -87,6 +87,7 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     t: Any = None
 
 
+CLIENT_MESSAGES = (Hello, Push, Presence, Resync, Ping)
 ClientMessage = Hello | Push | Presence | Resync | Ping
 
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)

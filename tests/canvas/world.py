@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -15,6 +15,7 @@ from canvas.errors import Unavailable
 from canvas.graph import Record
 from canvas.hub import Hub
 from canvas.ids import new_id
+from canvas.messages import SERVER_MESSAGES
 from canvas.ops import Add, Op
 from canvas.protocol import Author, Hello, ResumePoint, digest_of, encode
 from canvas.push import Batch, Push
@@ -23,6 +24,15 @@ from canvas.relay.port import Relay
 from canvas.store.postgres import Pool, PostgresLock, PostgresStore
 from canvas.store.workflows import Workflows
 from canvas.transfer import read_document
+
+
+def understood(payload: bytes) -> dict[str, Any]:
+    """What a browser reads; an AssertionError for a message that is not as `canvas.messages` says."""
+    message: dict[str, Any] = msgspec.json.decode(payload)
+    declared = next(one for one in SERVER_MESSAGES if get_args(get_type_hints(one)["type"]) == (message["type"],))
+    assert declared.__required_keys__ <= set(message) <= set(declared.__annotations__), message
+    msgspec.convert(message, declared)
+    return message
 
 
 class Client:
@@ -49,7 +59,7 @@ class Client:
         assert self.closed is None, "nothing is sent after a close"
         if self.is_stuck:
             return False
-        self.heard.append(msgspec.json.decode(payload))
+        self.heard.append(understood(payload))
         self._news.set()
         return True
 

@@ -1,7 +1,9 @@
 /** Typed calls of Easel's REST API. Every failure is an EaselError whose message is a sentence for the person. */
 import type { Door } from "./connection";
+import type * as schema from "./schema";
+import type { Calls } from "./schema";
 import { Tokens, type GetToken } from "./tokens";
-import type { EdgeRecord, NodeRecord, Role, Viewport } from "./types";
+import type { EdgeRecord, NodeRecord, Viewport } from "./types";
 
 export class EaselError extends Error {
   override readonly name = "EaselError";
@@ -15,151 +17,32 @@ export class EaselError extends Error {
   }
 }
 
-export interface Me {
-  id: string;
-  name: string;
-  color: string;
-  /** `guest`: came through a link; at home in what was shared with them, and nowhere else. */
-  role: "owner" | "member" | "guest";
-}
+export type Me = schema.Account;
+export type Member = schema.Member;
+export type NewShare = schema.NewShare;
+export type GivenRole = NewShare["role"];
+export type ShareLink = schema.ShareLink;
+export type WorkflowSummary = schema.WorkflowSummary;
+export type Workflow = Documented<schema.Workflow>;
+export type Version = schema.Version;
+export type VersionDocument = Documented<schema.VersionDocument>;
+export type Comparison = schema.Comparison;
+export type Page<T> = schema.Page<T>;
+export type PromptSpec = schema.PromptSpec;
+export type StartRun = schema.StartImageJobRequest;
+export type JobRecord = schema.ImageJobRecord;
+export type Render = schema.Render;
+export type RenderQuery = Omit<Calls["GET /api/renders"]["query"], "limit" | "cursor">;
+export type Artwork = schema.Artwork;
+export type ArtworkChange = schema.ChangeArtwork;
+export type NewArtwork = schema.NewArtwork;
+export type UploadTarget = schema.UploadUrl;
+export type Provider = schema.ListedProvider;
+export type Batch = schema.Batch;
+export type Usage = schema.Usage;
 
-export interface Member {
-  accountId: string;
-  name: string;
-  color: string;
-  role: Role;
-  /** Whether they may spend the owner's provider money. */
-  mayRun: boolean;
-}
-
-export type GivenRole = Exclude<Role, "owner">;
-
-export interface NewShare {
-  role: GivenRole;
-  mayRun: boolean;
-  /** ISO; null: until it is revoked. */
-  expiresAt: string | null;
-}
-
-export interface ShareLink extends NewShare {
-  id: string;
-  url: string;
-  /** How many have come in through it. */
-  guests: number;
-  createdAt: string;
-}
-
-export interface WorkflowSummary {
-  id: string;
-  name: string;
-  role: Role;
-  createdAt: string;
-  updatedAt: string;
-}
-
-export interface Workflow extends WorkflowSummary {
-  epoch: string;
-  seq: number;
-  nodes: NodeRecord[];
-  edges: EdgeRecord[];
-  viewport: Viewport | null;
-  warnings?: (string | { detail: string })[];
-}
-
-export interface Page<T> {
-  items: T[];
-  nextCursor: string | null;
-}
-
-export interface PromptSpec {
-  basePrompt: string;
-  size?: string;
-  seed?: number;
-}
-
-export interface StartRun {
-  nodeId: string;
-  workflowId: string;
-  provider: string;
-  model: string;
-  promptSpec: PromptSpec;
-  replace?: boolean;
-}
-
-export interface JobRecord {
-  jobId: string;
-  nodeId: string;
-  workflowId: string;
-  status: string;
-}
-
-export interface Render {
-  id: string;
-  /** null of one that was imported, as are workflow and node of one that is on no canvas. */
-  jobId: string | null;
-  workflowId: string | null;
-  nodeId: string | null;
-  imageUrl: string;
-  width: number;
-  height: number;
-  contentType: string;
-  variants: { kind: "thumbnail" | "icon" | "display"; url: string; width: number; height: number; contentType: string; blur: string | null }[];
-  origin: { prompt: string; seed: number | null; provider: string; model: string; parentId: string | null };
-  createdAt: string;
-  isFavorite: boolean;
-  deletedAt: string | null;
-}
-
-export interface RenderQuery {
-  q?: string;
-  provider?: string;
-  model?: string;
-  workflowId?: string;
-  parentId?: string;
-  favorite?: boolean;
-  deleted?: boolean;
-}
-
-export interface Artwork {
-  id: string;
-  slug: string;
-  title: string;
-  description: string | null;
-  category: string;
-  tags: string[];
-  originalUrl: string;
-  displayUrl: string;
-  thumbnailUrl: string;
-  iconUrl: string;
-  createdAt: string;
-  updatedAt: string;
-  /** ThumbHashes: what to show until the pictures have come; null of artworks from before. */
-  thumbnailBlur: string | null;
-  displayBlur: string | null;
-}
-
-export type ArtworkChange = Partial<Pick<Artwork, "title" | "description" | "category" | "tags">>;
-
-export interface UploadTarget {
-  uploadUrl: string;
-  method: string;
-  headers: Record<string, string>;
-  key: string;
-  expiresAt: string;
-}
-
-export interface NewArtwork {
-  title: string;
-  originalKey: string;
-  workflowId?: string;
-  nodeId?: string;
-}
-
-export interface Provider {
-  id: string;
-  configured: boolean;
-  models: { id: string; label?: string }[];
-}
+/** What the document says of records is what React Flow says of them. */
+type Documented<T> = Omit<T, "nodes" | "edges" | "viewport"> & { nodes: NodeRecord[]; edges: EdgeRecord[]; viewport: Viewport | null };
 
 export interface HttpOptions {
   /** Empty for the page's own origin, which signs in with its cookie. */
@@ -181,6 +64,14 @@ async function problem(response: Response): Promise<EaselError> {
   return new EaselError(response.status, body.code ?? "HTTP_ERROR", detail);
 }
 
+/** What goes into a call; `at` are the parts of its address, in order. */
+interface Ask<N extends keyof Calls> {
+  at?: readonly (string | number)[];
+  query?: Calls[N]["query"];
+  body?: Calls[N]["body"];
+  key?: string | undefined;
+}
+
 const SIGNED_OUT = new EaselError(401, "NOT_SIGNED_IN", "You are not signed in. Sign in, then try again.");
 
 function createCall({ baseUrl = "", fetch: send = globalThis.fetch.bind(globalThis) }: HttpOptions, tokens: Tokens | null) {
@@ -196,7 +87,11 @@ function createCall({ baseUrl = "", fetch: send = globalThis.fetch.bind(globalTh
       throw unreachable;
     });
   }
-  return async function call(method: string, path: string, body?: unknown, key?: string): Promise<unknown> {
+  /** One call of the REST API, as the server's document has it. */
+  return async function call<N extends keyof Calls>(name: N, { at = [], query = {}, body, key }: Ask<N> = {}): Promise<Calls[N]["answer"]> {
+    const [method = "", template = ""] = name.split(" ");
+    let place = 0;
+    const path = template.replace(/\{\w+\}/g, () => encodeURIComponent(at[place++] ?? "")) + queryOf(query);
     const headers = new Headers({ Accept: "application/json" });
     if (body !== undefined) headers.set("Content-Type", "application/json");
     if (key !== undefined) headers.set("Idempotency-Key", key);
@@ -209,77 +104,80 @@ function createCall({ baseUrl = "", fetch: send = globalThis.fetch.bind(globalTh
     }
     if (!response.ok) throw await problem(response);
     const text = await response.text();
-    return text === "" ? undefined : (JSON.parse(text) as unknown);
+    return (text === "" ? undefined : JSON.parse(text)) as Calls[N]["answer"];
   };
 }
 
-function queryOf(values: Record<string, string | number | boolean | undefined>): string {
+function queryOf(values: Record<string, string | number | boolean | null | undefined>): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== "") query.set(name, String(value));
+  for (const [name, value] of Object.entries(values)) if (value != null && value !== "") query.set(name, String(value));
   return query.size === 0 ? "" : `?${query}`;
 }
 
 export function createHttp(options: HttpOptions = {}) {
   const tokens = options.getToken === undefined ? null : new Tokens(options.getToken);
   const call = createCall(options, tokens);
-  const workflow = (id: string): string => `/api/workflows/${encodeURIComponent(id)}`;
-  const run = (jobId: string): string => `/api/runs/${encodeURIComponent(jobId)}`;
   return {
-    me: () => call("GET", "/api/me") as Promise<Me>,
-    updateMe: (change: Partial<Pick<Me, "name" | "color">>) => call("PATCH", "/api/me", change) as Promise<Me>,
-    /** A one-use secret that lets one socket in: a browser's can carry no header. */
-    createTicket: () => call("POST", "/api/tickets") as Promise<{ ticket: string; expiresAt: string }>,
+    call,
     /** What one signed in with has expired: the next call asks for another. */
     renewToken: () => tokens?.renew(),
-    logout: () => call("POST", "/api/logout"),
     /** Where a picture is: in nodes and answers its URL is root-relative, so that it outlives a change of host. */
     pictureUrl: (url: string): string => (options.baseUrl ? new URL(url, options.baseUrl).href : url),
 
-    listWorkflows: (cursor?: string) =>
-      call("GET", `/api/workflows?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`) as Promise<
-        Page<WorkflowSummary>
-      >,
-    getWorkflow: (id: string) => call("GET", workflow(id)) as Promise<Workflow>,
-    createWorkflow: (body: Record<string, unknown> & { name: string }, key?: string) =>
-      call("POST", "/api/workflows", body, key) as Promise<Workflow>,
-    renameWorkflow: (id: string, name: string) => call("PATCH", workflow(id), { name }) as Promise<Workflow>,
-    deleteWorkflow: (id: string) => call("DELETE", workflow(id)),
-    restoreWorkflow: (id: string) => call("POST", `${workflow(id)}/restore`),
+    me: () => call("GET /api/me"),
+    updateMe: (change: Partial<Pick<Me, "name" | "color">>) => call("PATCH /api/me", { body: change }),
+    /** A one-use secret that lets one socket in: a browser's can carry no header. */
+    createTicket: () => call("POST /api/tickets"),
+    logout: () => call("POST /api/logout"),
+    logoutEverywhere: () => call("POST /api/logout-everywhere"),
 
-    listMembers: (id: string) => call("GET", `${workflow(id)}/members`) as Promise<Page<Member>>,
+    listWorkflows: (cursor?: string) => call("GET /api/workflows", { query: { limit: 50, cursor } }),
+    getWorkflow: (id: string) => call("GET /api/workflows/{workflow_id}", { at: [id] }) as Promise<Workflow>,
+    createWorkflow: (body: schema.NewWorkflow, key?: string) => call("POST /api/workflows", { body, key }) as Promise<Workflow>,
+    renameWorkflow: (id: string, name: string) =>
+      call("PATCH /api/workflows/{workflow_id}", { at: [id], body: { name } }) as Promise<Workflow>,
+    deleteWorkflow: (id: string) => call("DELETE /api/workflows/{workflow_id}", { at: [id] }),
+    restoreWorkflow: (id: string) => call("POST /api/workflows/{workflow_id}/restore", { at: [id] }) as Promise<Workflow>,
+    addNode: (id: string, node: NodeRecord) =>
+      call("POST /api/workflows/{workflow_id}/nodes", { at: [id], body: node as schema.Node }),
+
+    listVersions: (id: string, cursor?: string) =>
+      call("GET /api/workflows/{workflow_id}/versions", { at: [id], query: { limit: 50, cursor } }),
+    getVersion: (id: string, version: number) =>
+      call("GET /api/workflows/{workflow_id}/versions/{version}", { at: [id, version] }) as Promise<VersionDocument>,
+    compareVersion: (id: string, version: number) => call("GET /api/workflows/{workflow_id}/versions/{version}/diff", { at: [id, version] }),
+    createVersion: (id: string, name?: string) => call("POST /api/workflows/{workflow_id}/versions", { at: [id], body: { name: name ?? null } }),
+    nameVersion: (id: string, version: number, name: string) =>
+      call("PATCH /api/workflows/{workflow_id}/versions/{version}", { at: [id, version], body: { name } }),
+    deleteVersion: (id: string, version: number) => call("DELETE /api/workflows/{workflow_id}/versions/{version}", { at: [id, version] }),
+    restoreVersion: (id: string, version: number) =>
+      call("POST /api/workflows/{workflow_id}/versions/{version}/restore", { at: [id, version] }),
+
+    listMembers: (id: string) => call("GET /api/workflows/{workflow_id}/members", { at: [id] }),
     setMember: (id: string, accountId: string, role: GivenRole) =>
-      call("PUT", `${workflow(id)}/members/${encodeURIComponent(accountId)}`, { role }),
-    removeMember: (id: string, accountId: string) => call("DELETE", `${workflow(id)}/members/${encodeURIComponent(accountId)}`),
-    invite: (id: string, name: string, role: GivenRole) =>
-      call("POST", `${workflow(id)}/invites`, { name, role }) as Promise<{ accountId: string; url: string }>,
-    listShares: (id: string) => call("GET", `${workflow(id)}/shares`) as Promise<Page<ShareLink>>,
-    createShare: (id: string, share: NewShare) => call("POST", `${workflow(id)}/shares`, share) as Promise<ShareLink>,
-    revokeShare: (id: string, shareId: string) => call("DELETE", `${workflow(id)}/shares/${encodeURIComponent(shareId)}`),
+      call("PUT /api/workflows/{workflow_id}/members/{account_id}", { at: [id, accountId], body: { role } }),
+    removeMember: (id: string, accountId: string) => call("DELETE /api/workflows/{workflow_id}/members/{account_id}", { at: [id, accountId] }),
+    invite: (id: string, name: string, role: GivenRole) => call("POST /api/workflows/{workflow_id}/invites", { at: [id], body: { name, role } }),
+    listShares: (id: string) => call("GET /api/workflows/{workflow_id}/shares", { at: [id] }),
+    createShare: (id: string, share: NewShare) => call("POST /api/workflows/{workflow_id}/shares", { at: [id], body: share }),
+    revokeShare: (id: string, shareId: string) => call("DELETE /api/workflows/{workflow_id}/shares/{share_id}", { at: [id, shareId] }),
 
-    startRun: (body: StartRun, key?: string) => call("POST", "/api/runs", body, key) as Promise<JobRecord>,
-    cancelRun: (jobId: string) => call("POST", `${run(jobId)}/cancel`) as Promise<JobRecord>,
-    listProviders: () => call("GET", "/api/providers") as Promise<Provider[]>,
+    startRun: (body: StartRun, key?: string) => call("POST /api/runs", { body, key }),
+    cancelRun: (jobId: string) => call("POST /api/runs/{job_id}/cancel", { at: [jobId] }),
+    retryRun: (jobId: string) => call("POST /api/runs/{job_id}/retry", { at: [jobId] }),
+    listProviders: () => call("GET /api/providers"),
 
-    listRenders: (wanted: RenderQuery = {}, cursor?: string, limit = 100) =>
-      call("GET", `/api/renders${queryOf({ ...wanted, cursor, limit })}`) as Promise<Page<Render>>,
-    getRender: (id: string) => call("GET", `/api/renders/${encodeURIComponent(id)}`) as Promise<Render>,
-    changeRenders: (ids: readonly string[], change: { isFavorite?: boolean; isDeleted?: boolean }) =>
-      call("PATCH", "/api/renders", { ids, ...change }) as Promise<{ ids: string[] }>,
+    listRenders: (wanted: RenderQuery = {}, cursor?: string, limit = 100) => call("GET /api/renders", { query: { ...wanted, cursor, limit } }),
+    getRender: (id: string) => call("GET /api/renders/{render_id}", { at: [id] }),
+    changeRenders: (ids: readonly string[], change: Omit<schema.ChangeRenders, "ids">) =>
+      call("PATCH /api/renders", { body: { ids: [...ids], ...change } }),
 
-    listArtworks: (q?: string, cursor?: string, limit = 100) =>
-      call("GET", `/api/artworks${queryOf({ q, cursor, limit })}`) as Promise<Page<Artwork>>,
-    requestUpload: (file: { filename: string; contentType: string; sizeBytes: number }) =>
-      call("POST", "/api/artworks/upload-url", file) as Promise<UploadTarget>,
-    createArtwork: (body: NewArtwork, key?: string) => call("POST", "/api/artworks", body, key) as Promise<{ data: Artwork }>,
-    changeArtwork: (id: string, change: ArtworkChange) =>
-      call("PATCH", `/api/artworks/${encodeURIComponent(id)}`, change) as Promise<{ data: Artwork }>,
-    deleteArtwork: (id: string) => call("DELETE", `/api/artworks/${encodeURIComponent(id)}`),
-
-    restoreArtwork: (id: string) => call("POST", `/api/artworks/${encodeURIComponent(id)}/restore`) as Promise<{ data: Artwork }>,
-
-    addNode: (workflowId: string, node: NodeRecord) => call("POST", `${workflow(workflowId)}/nodes`, node) as Promise<NodeRecord>,
-
-    retryRun: (jobId: string) => call("POST", `${run(jobId)}/retry`) as Promise<JobRecord>,
+    listArtworks: (q?: string, cursor?: string, limit = 100) => call("GET /api/artworks", { query: { q, cursor, limit } }),
+    requestUpload: (body: schema.NewUpload) => call("POST /api/artworks/upload-url", { body }),
+    createArtwork: (body: NewArtwork, key?: string) => call("POST /api/artworks", { body, key }),
+    changeArtwork: (id: string, change: ArtworkChange) => call("PATCH /api/artworks/{artwork_id}", { at: [id], body: change }),
+    deleteArtwork: (id: string) => call("DELETE /api/artworks/{artwork_id}", { at: [id] }),
+    restoreArtwork: (id: string) => call("POST /api/artworks/{artwork_id}/restore", { at: [id] }),
   };
 }
 

@@ -6,6 +6,8 @@ export {
   ticketDoor,
   type Artwork,
   type ArtworkChange,
+  type Batch,
+  type Comparison,
   type GivenRole,
   type Http,
   type JobRecord,
@@ -20,6 +22,9 @@ export {
   type ShareLink,
   type StartRun,
   type UploadTarget,
+  type Usage,
+  type Version,
+  type VersionDocument,
   type Workflow,
   type WorkflowSummary,
 } from "./http";
@@ -31,5 +36,6 @@ export { isBag, isSame, toPointer } from "./pointer";
 export type { Peers } from "./presence";
 export { Room, type RoomOptions } from "./room";
 export type { ConnectionState, RoomState } from "./roomState";
+export type { Calls } from "./schema";
 export type { GetToken } from "./tokens";
 export type * from "./types";

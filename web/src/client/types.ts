@@ -68,6 +68,7 @@ export interface Transaction {
   by: { userId: string; clientId?: string | null; clientSeq?: number | null; origin: "user" | "rest" | "job" | "restore" };
   at: string;
   ops: Op[];
+  undoOf?: number | null;
 }
 
 export interface PushError {
@@ -139,6 +140,7 @@ export interface Welcome {
   seq: number;
   mode: "resume" | "snapshot";
   lastClientSeq: number;
+  limits?: Record<string, number>;
   results?: Result[];
   presence?: Record<string, PresencePatch>;
   runs?: Run[];

@@ -39,7 +39,7 @@ export function Filters({ wanted, onChange }: FiltersProps) {
             <option value={`${id}\n`}>{`Everything from ${id}`}</option>
             {models.map((model) => (
               <option key={model.id} value={`${id}\n${model.id}`}>
-                {model.label ?? model.id}
+                {model.label}
               </option>
             ))}
           </optgroup>
@@ -76,5 +76,5 @@ export function Filters({ wanted, onChange }: FiltersProps) {
 }
 
 function cleaned(query: RenderQuery): RenderQuery {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined && value !== ""));
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value != null && value !== ""));
 }

@@ -7,7 +7,7 @@ export async function importFile(file: File): Promise<Workflow> {
   const content = parseFlow(await file.text(), file.name);
   const name = typeof content.name === "string" && content.name !== "" ? content.name : file.name.replace(/\.json$/i, "");
   const workflow = await http.createWorkflow({ ...content, name: name.slice(0, 200) }, newId());
-  for (const warning of workflow.warnings ?? []) say(typeof warning === "string" ? warning : warning.detail);
+  for (const warning of workflow.warnings ?? []) say(warning);
   return workflow;
 }
 
