@@ -67,7 +67,7 @@ def test_keyboard_alone_adds_a_node(
     expect(page.get_by_text("Nothing is called that.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(search).to_have_count(0)
-    page.wait_for_function("!document.querySelector('[data-testid=connection]').textContent.includes('unsent')")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
     [added] = [node for node in stored(easel, workflow["id"])["nodes"] if node["type"] == "note"]
     assert added["data"] == {"text": "Ask Ada about the light"}
 

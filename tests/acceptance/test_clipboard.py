@@ -61,7 +61,7 @@ def copied(page: Page) -> dict[str, Any]:
 
 def saved(page: Page) -> None:
     """Until the server has everything."""
-    page.wait_for_function("document.querySelector('[data-testid=connection]').dataset.pending === '0'")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
 
 
 def test_nodes_go_from_canvas_to_canvas_with_their_wires(

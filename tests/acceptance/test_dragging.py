@@ -82,7 +82,7 @@ def open_for_two(easel: RunningEasel, browser: Browser, complaints: list[str]) -
         page.goto(f"{easel.url}/w/{workflow['id']}")
         expect(page.locator(".react-flow__node")).to_have_count(COUNT)
         expect(page.get_by_test_id("connection")).to_have_text("Live")
-        page.wait_for_function("document.getAnimations().length === 0")
+        page.wait_for_function("() => document.getAnimations().length === 0")
         pages.append(page)
     return pages[0], pages[1]
 

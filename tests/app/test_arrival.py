@@ -107,6 +107,6 @@ async def test_picture_is_shown_soon_after_it_has_come(
         f"{group} at once, {len(took_s)}: median {median(took_s):.2f} s, p99 {p99:.2f} s, longest {max(took_s):.2f} s"
     )
 
-    assert p99 < SLOWEST_S
-    if group == 1 and rounds > 2:  # a soak has the machine to itself, and enough of them to speak of what is typical
-        assert median(took_s) < TYPICAL_S
+    if rounds > 2:  # a soak has the machine to itself, and enough of them to speak of times
+        assert p99 < SLOWEST_S
+        assert group > 1 or median(took_s) < TYPICAL_S
