@@ -1,15 +1,19 @@
 import { ReactFlowProvider } from "@xyflow/react";
-import { useCallback, useEffect, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { EaselError, type PushError } from "../client";
 import { CanvasContext, useEasel, type Easel } from "../react";
+import { closeHistory, useHistoryPanel } from "../history/panel";
 import { http, useMe } from "../session";
 import { Loading } from "../ui/Loading";
 import { say } from "../ui/toasts";
 import { Closed } from "./Closed";
 import { closingOf } from "./closing";
+import { Lightbox } from "./Lightbox";
 import { Stage } from "./Stage";
 import { TopBar } from "./TopBar";
 import { WorkflowIdContext } from "./workflowId";
+
+const History = lazy(() => import("../history/History"));
 
 const SIGNED_OUT = 4100;
 const FORBIDDEN = 4503; // before the first snapshot it says no more than "not here": nobody loses what they never had
@@ -40,12 +44,33 @@ export function Editor({ workflowId }: { workflowId: string }) {
       <CanvasContext value={easel.canvas}>
         <ReactFlowProvider>
           <div className="editor">
-            {isLoaded ? <Stage easel={easel} /> : <Loading label={closeCode === null ? "Opening the canvas" : "Waiting for Easel"} />}
-            {isLoaded && <TopBar />}
+            {isLoaded ? (
+              <OpenCanvas easel={easel} workflowId={workflowId} />
+            ) : (
+              <Loading label={closeCode === null ? "Opening the canvas" : "Waiting for Easel"} />
+            )}
           </div>
         </ReactFlowProvider>
       </CanvasContext>
     </WorkflowIdContext>
+  );
+}
+
+function OpenCanvas({ easel, workflowId }: { easel: Easel; workflowId: string }) {
+  const { isOpen: hasHistory, shown: version } = useHistoryPanel();
+  const isCovered = version !== null;
+  useEffect(() => closeHistory, []);
+  return (
+    <>
+      <Stage easel={easel} isCovered={isCovered} />
+      {!isCovered && <Lightbox />}
+      <TopBar />
+      {hasHistory && (
+        <Suspense>
+          <History workflowId={workflowId} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

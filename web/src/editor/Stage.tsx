@@ -1,6 +1,7 @@
 import { Background, BackgroundVariant, Controls, MiniMap, ReactFlow, SelectionMode, useReactFlow, type Node } from "@xyflow/react";
 import { useMemo, useRef, useState, type PointerEvent } from "react";
 import type { XY } from "../client";
+import { openHistory } from "../history/panel";
 import { readPicture } from "../nodes/picture";
 import { nodeTypesFor } from "../nodes/registry";
 import { useMayEdit, type Easel, type Wire } from "../react";
@@ -10,7 +11,6 @@ import { Cursors } from "./Cursors";
 import { duplicateSelected } from "./edits";
 import { EmptyCanvas } from "./EmptyCanvas";
 import { FARTHEST, isLarge, sketched } from "./large";
-import { Lightbox } from "./Lightbox";
 import { NodeSearch } from "./NodeSearch";
 import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
@@ -47,9 +47,10 @@ function wordFor(wire: Wire | undefined): "into" | "out of" | undefined {
 
 const ALIGNMENTS: readonly Alignment[] = ["left", "center", "right", "top", "middle", "bottom", "across", "down"];
 
-export function Stage({ easel }: { easel: Easel }) {
+/** `isCovered`: something else is shown in its place, and gets the keys. */
+export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }) {
   const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
-  const mayEdit = useMayEdit();
+  const mayEdit = useMayEdit() && !isCovered;
   const flow = useReactFlow();
   const [hadNodes] = useState(nodes.length > 0); // fitting later would tear the first new node from under the pointer
   const [isHelpOpen, setHelpOpen] = useState(false);
@@ -94,12 +95,13 @@ export function Stage({ easel }: { easel: Easel }) {
     "fit-view": () => void flow.fitView({ ...FIT, minZoom }),
     "zoom-in": () => void flow.zoomIn({ duration: 120 }),
     "zoom-out": () => void flow.zoomOut({ duration: 120 }),
+    history: openHistory,
     help: () => setHelpOpen(true),
   };
-  useShortcuts(acts, mayEdit);
+  useShortcuts(acts, { mayEdit, isCovered });
 
   return (
-    <>
+    <div className="stage" inert={isCovered}>
       <ReactFlow
         nodes={large ? sketched(nodes, edges) : nodes}
         onlyRenderVisibleElements={large}
@@ -145,13 +147,12 @@ export function Stage({ easel }: { easel: Easel }) {
       {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} />}
       <Tools acts={acts} />
       {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
-      <Lightbox />
       <RunAnnouncer />
       {adding.adding !== null && (
         <NodeSearch at={adding.adding.at} wire={wordFor(adding.adding.wire)} onPick={adding.add} onClose={adding.close} />
       )}
       {menu.at !== null && <CanvasMenu at={menu.at} acts={acts} clipboard={clipboard} onClose={menu.close} />}
       {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}
-    </>
+    </div>
   );
 }

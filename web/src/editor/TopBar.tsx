@@ -1,5 +1,6 @@
 import { lazy, Suspense, useState } from "react";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
+import { closeHistory, openHistory, useHistoryPanel } from "../history/panel";
 import { followLink } from "../route";
 import { Button } from "../ui/Button";
 import { EditableText } from "../ui/EditableText";
@@ -20,6 +21,7 @@ export function TopBar() {
   const mayEdit = useMayEdit();
   const workflowId = useWorkflowId();
   const isOwner = useCanvasState((state) => state.room.role === "owner");
+  const hasHistory = useHistoryPanel((state) => state.isOpen);
   const [isSharing, setSharing] = useState(false);
   const name = useCanvasState((state) => state.room.document.workflow.name ?? "");
   const rename = (next: string): void => void canvas.room.push([{ op: "workflow", set: { "/name": next } }]);
@@ -43,6 +45,7 @@ export function TopBar() {
       <div className="bar bar--right">
         <ConnectionPill />
         <People />
+        <Button look="ghost" icon="history" aria-label="Version history (H)" data-testid="history" aria-expanded={hasHistory} onClick={hasHistory ? closeHistory : openHistory} />
         <Button look="ghost" icon="link" aria-label="Copy link" onClick={copyLink} />
         <Button look={isOwner ? "primary" : "plain"} icon="people" data-testid="share" onClick={() => setSharing(true)}>
           {isOwner ? "Share" : "People"}

@@ -9,6 +9,7 @@ export type Act =
   | "fit-view"
   | "group"
   | "help"
+  | "history"
   | "redo"
   | "select-all"
   | "undo"
@@ -74,6 +75,7 @@ const LOOK: readonly Shortcut[] = [
   { keys: "+", label: "Zoom in", act: "zoom-in", chapter: "Look around" },
   { keys: "-", label: "Zoom out", act: "zoom-out", chapter: "Look around" },
   { keys: ".", label: "Fit everything in view", act: "fit-view", chapter: "Look around" },
+  { keys: "H", label: "Version history", act: "history", chapter: "Look around" },
   { keys: "?", label: "Show this list", act: "help", chapter: "Look around" },
 ];
 

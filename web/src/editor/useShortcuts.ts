@@ -8,15 +8,21 @@ export function mayDo(act: Act, mayEdit: boolean): boolean {
   return mayEdit || !EDITS.has(act);
 }
 
-export function useShortcuts(acts: Readonly<Record<Act, () => void>>, mayEdit: boolean): void {
-  const latest = useRef({ acts, mayEdit });
+interface Place {
+  mayEdit: boolean;
+  /** Something else is shown in the place of the canvas. */
+  isCovered: boolean;
+}
+
+export function useShortcuts(acts: Readonly<Record<Act, () => void>>, { mayEdit, isCovered }: Place): void {
+  const latest = useRef({ acts, mayEdit, isCovered });
   useEffect(() => {
-    latest.current = { acts, mayEdit };
+    latest.current = { acts, mayEdit, isCovered };
   });
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       const act = actOf(event);
-      if (act === undefined || !mayDo(act, latest.current.mayEdit)) return;
+      if (act === undefined || latest.current.isCovered || !mayDo(act, latest.current.mayEdit)) return;
       if (act !== "escape") event.preventDefault(); // an Escape has other work as well
       latest.current.acts[act]();
     };
