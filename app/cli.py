@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
@@ -12,10 +13,6 @@ from app.cli_runs import notices, runs
 from app.reach import database_url, prepared, reaching, running, with_database, with_services
 from app.settings import Settings, SettingsError, masked, read_settings, sources
 
-if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
 EXIT_ILL, EXIT_PROBLEM = 1, 2
 
 
@@ -59,6 +56,18 @@ def up() -> int:
     from app.up import up as run_up
 
     return run_up(prepared())
+
+
+@cli.command()
+def restart() -> None:
+    """Restart the servers and workers of `easel up`, one after another. With EASEL_SERVERS=2 or more nobody notices."""
+    from app.embedded.errors import StartError
+
+    state = running(prepared())
+    if state is None:
+        raise StartError("No `easel up` runs on this data folder.")
+    os.kill(state.supervisor, signal.SIGUSR1)
+    click.echo("`easel up` restarts them now, and says there when it is done.")
 
 
 @cli.command()

@@ -153,10 +153,11 @@ def _cors(settings: Settings) -> CORSConfig | None:
 class Server(uvicorn.Server):
     """Says that it is stopping before it waits for its connections: streams and sockets end only when told."""
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping, hub: Hub) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Stopping, hub: Hub, delay_s: float) -> None:
         super().__init__(config)
         self._stopping = stopping
         self._hub = hub
+        self._delay_s = delay_s
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -172,8 +173,20 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._stopping.event.set()
-        super().handle_exit(sig, frame)
+        """SIGTERM goes on for a while without being ready, so that load balancers look elsewhere first; any other
+        signal, or a second one, ends it at once."""
+        if sig == signal.SIGTERM and self._delay_s and not self._stopping.is_leaving:
+            self._stopping.is_leaving = True
+            log.info("server.leaving", seconds=self._delay_s)
+            asyncio.get_running_loop().call_later(self._delay_s, self._end, sig, frame)
+        else:
+            self._end(sig, frame)
+
+    def _end(self, sig: int, frame: FrameType | None) -> None:
+        if not self._stopping.event.is_set():
+            self._stopping.is_leaving = True
+            self._stopping.event.set()
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.say_goodbye()
@@ -190,7 +203,9 @@ def _collect_seldom() -> None:
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or Ctrl-C. Raises SettingsError when the port is taken."""
     listener = listen(settings)
-    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # port 0 has become a real one
+    listening = listener.getsockname()[:2]
+    if settings.listen is None:
+        settings = msgspec.structs.replace(settings, port=listening[1])  # port 0 has become a real one
     async with (
         open_services(settings) as services,
         open_hub(services.documents, services.relay, services.workflows.roles_of, live_runs(services)) as hub,
@@ -213,9 +228,9 @@ async def serve(settings: Settings) -> None:
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
-        server = Server(config, stopping, hub)
+        server = Server(config, stopping, hub, settings.shutdown_delay_seconds)
         _collect_seldom()
-        log.info("server.ready", url=settings.base_url, listening=f"{settings.host}:{settings.port}")
+        log.info("server.ready", url=settings.base_url, listening="{}:{}".format(*listening))
         sweeping = {
             asyncio.create_task(keep_sweeping(services.database)),
             asyncio.create_task(keep_ending_shares(services.shares, services.relay)),
@@ -249,18 +264,19 @@ def live_runs(services: Services) -> LiveRuns:
 
 def listen(settings: Settings) -> socket.socket:
     """The listening socket. Raises SettingsError, with what to do, when it cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    host, port = settings.listens_at
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        where = f"{settings.host}:{settings.port}"
+        names = ("EASEL_PORT", "EASEL_HOST") if settings.listen is None else ("EASEL_LISTEN", "EASEL_LISTEN")
         is_port = error.errno in {errno.EADDRINUSE, errno.EACCES}
-        cure = "Set EASEL_PORT to another one." if is_port else "Set EASEL_HOST to an address of this machine."
-        raise SettingsError(f"Cannot listen on {where} ({error.strerror}). {cure}") from error
+        cure = f"Set {names[0]} to another one." if is_port else f"Set {names[1]} to an address of this machine."
+        raise SettingsError(f"Cannot listen on {host}:{port} ({error.strerror}). {cure}") from error
     listener.setblocking(False)
     return listener
 

@@ -31,6 +31,9 @@ LEAST = {
     "assumed_price_usd": 0,
     "runs_per_day": 0,
     "live_runs": 0,
+    "servers": 1,
+    "workers": 1,
+    "shutdown_delay_seconds": 0,
     "requests_per_minute": 1,
     "artwork_limit": 0,
     "max_upload_bytes": 1,
@@ -55,6 +58,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     """0: any free one."""
+    listen: str | None = None
+    """`host:port` where a server behind a proxy on this machine listens, when `host` and `port` are the proxy's."""
+    servers: int = 1
+    """How many `easel up` runs; more than one behind Caddy."""
+    workers: int = 1
+    """How many `easel up` runs."""
     data_dir: Path = Path(".easel")
     database_url: str | None = None
     redis_url: str | None = None
@@ -91,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a worker that fell silent keeps its run before another may take it over."""
     drain_seconds: float = 120.0
     """How long a worker that is told to stop waits for orders that are being sent: nobody could ask for them later."""
+    shutdown_delay_seconds: float = 0.0
+    """How long a server that is told to stop (SIGTERM) goes on without being ready, for load balancers to notice."""
     hello_seconds: float = 5.0
     """How long a new WebSocket may stay silent before it is closed."""
     call_attempts: int = 3
@@ -149,6 +160,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.env == "production"
 
     @property
+    def listens_at(self) -> tuple[str, int]:
+        """Host and port."""
+        if self.listen is None:
+            return self.host, self.port
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
     def base_url(self) -> str:
         """The base of every link we hand out, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -180,6 +199,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     _check_least(settings)
     _check_issuer(settings)
     _check_notices(settings)
+    _check_listen(settings)
     token = settings.admin_token
     if token is not None and len(token) < MIN_ADMIN_TOKEN_CHARACTERS:
         raise SettingsError(f"EASEL_ADMIN_TOKEN must have at least {MIN_ADMIN_TOKEN_CHARACTERS} characters.")
@@ -195,6 +215,14 @@ def _check_least(settings: Settings) -> None:
         value = getattr(settings, field)
         if value is not None and not value >= least:  # NaN is not
             raise SettingsError(f"{name_of(field)} must be at least {least}.")
+
+
+def _check_listen(settings: Settings) -> None:
+    if settings.listen is None:
+        return
+    host, _, port = settings.listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise SettingsError("EASEL_LISTEN must be host:port, such as 127.0.0.1:8001.")
 
 
 def _check_issuer(settings: Settings) -> None:

@@ -5,18 +5,12 @@ Plain blocking code on the main thread: the kernel ends our children when the th
 
 import asyncio
 import contextlib
-import http.client
 import os
 import signal
 import socket
-import subprocess
-import sys
-import sysconfig
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Protocol
 
 import asyncpg
 import click
@@ -25,22 +19,22 @@ import structlog
 from redis import Redis, RedisError
 
 from app.auth.login_links import mint_login_link
+from app.commands import Command, Keeper, Service, asked
 from app.embedded.datadir import DataDir, State
 from app.embedded.errors import StartError
 from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.process import has_ended_within, kill_group, spawn
 from app.embedded.redis import OLDEST, EmbeddedRedis
 from app.migrate import migrate
+from app.proxy import Proxy
 from app.settings import COUNTS_FOLDER, Settings
 
 READY_TIMEOUT_S = 120
 REACH_TIMEOUT_S = 10
-ANSWER_TIMEOUT_S = 2
 TICK_S = 0.1
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 5.0
-STEADY_S = 30  # whoever lived this long has not died of what it died of before
 DEATHS_BEFORE_READY = 5
 COMMANDS_GRACE_S, STOP_TIMEOUT_S = 2.0, 2.8  # everything is gone within 3 s of Ctrl-C
+CLUSTER_DELAY_S = 2.0  # many times what the proxy takes to see that a server is leaving, or has come back
+ENDS_S = 5.0  # what a server has after its delay
 EXIT_GAVE_UP = 3
 
 log = structlog.get_logger()
@@ -48,14 +42,6 @@ log = structlog.get_logger()
 
 class GaveUpError(Exception):
     """Something of ours does not come up; it has said why on its own stderr."""
-
-
-class Service(Protocol):
-    name: str
-    process: subprocess.Popen[bytes] | None
-
-    def start(self) -> object: ...
-    def is_alive(self) -> bool: ...
 
 
 class _Health(msgspec.Struct):
@@ -67,6 +53,7 @@ def up(settings: Settings) -> int:
     data = DataDir(settings.data_dir)
     with data.locked(), _signals_interrupt():
         household = Household(settings, data)
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: household.note_restart())
         try:
             household.start()
             household.wait_until_ready()
@@ -91,8 +78,10 @@ class Household:
         self._port = _free_port(settings.host, settings.port)
         self._databases: list[EmbeddedPostgres | EmbeddedRedis] = []
         self._commands: list[Command] = []
+        self._proxies: list[Proxy] = []
         self._keepers: list[Keeper] = []
         self._is_ready = False
+        self._is_to_restart = False
 
     def start(self) -> None:
         for counts in self._data.folder("metrics").glob("*.db"):  # of what ran before
@@ -104,11 +93,10 @@ class Household:
         if self._settings.redis_url:
             _reach_redis(self._redis_url)
         asyncio.run(migrate(self._database_url))
-        for name in ("serve", "worker"):
-            command = Command(name, self._environment())
-            self._commands.append(command)
-            command.start()
-        self._keepers = [Keeper(service) for service in (*self._databases, *self._commands)]
+        self._commands = [*self._servers(), *self._workers()]
+        for child in (*self._commands, *self._proxies):
+            child.start()
+        self._keepers = [Keeper(service) for service in self._services()]
         self._write_state()
 
     def wait_until_ready(self) -> None:
@@ -124,7 +112,42 @@ class Household:
     def keep(self) -> None:
         while True:
             self._look_after()
+            if self._is_to_restart:
+                self._is_to_restart = False
+                self._restart_in_turn()
             time.sleep(TICK_S)
+
+    def note_restart(self) -> None:
+        self._is_to_restart = True
+
+    def _restart_in_turn(self) -> None:
+        """Servers and workers, one after another, each with the code and packages that are installed by now.
+
+        With several servers nobody notices: the proxy sends no one to a server that is leaving.
+        """
+        click.echo("Restarting one after another.")
+        for command in self._commands:
+            keeper = next(keeper for keeper in self._keepers if keeper.service is command)
+            keeper.is_paused = True
+            command.ask_to_end()
+            waits_s = self._settings.drain_seconds if command.drains else self._delay_s + ENDS_S
+            self._look_after_until(lambda command=command: not command.is_alive(), waits_s)  # type: ignore[misc]
+            command.start()  # after it has killed what would not end
+            keeper.is_paused = False
+            self._write_state()
+            if not self._look_after_until(command.is_ready, READY_TIMEOUT_S):
+                log.error("restart_given_up", service=command.name, reason="It does not come up; the others were left.")
+                return
+        click.echo("Everything has been restarted.")
+
+    def _look_after_until(self, is_done: Callable[[], bool], seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not is_done():
+            if time.monotonic() > end:
+                return False
+            self._look_after()
+            time.sleep(TICK_S)
+        return True
 
     def stop(self, is_insisted: Callable[[], bool]) -> None:
         """The server and the worker first, both at once: they still need the databases to end well.
@@ -132,8 +155,14 @@ class Household:
         A worker that waits for an order (JB15) is waited for, until somebody insists.
         """
         began = time.monotonic()
+        for proxy in self._proxies:
+            proxy.kill()
         for command in self._commands:
             command.ask_to_end()
+        if self._delay_s:  # which is for load balancers: nobody comes any more
+            time.sleep(TICK_S)
+            for command in self._commands:
+                command.hurry()
         for command in self._commands:
             command.wait(began + COMMANDS_GRACE_S - time.monotonic())
         for command in self._commands:
@@ -144,7 +173,7 @@ class Household:
         for database in reversed(self._databases):
             database.stop(max(end - time.monotonic(), 0.2))
 
-    def _let_drain(self, worker: "Command", is_insisted: Callable[[], bool]) -> None:
+    def _let_drain(self, worker: Command, is_insisted: Callable[[], bool]) -> None:
         seconds = self._settings.drain_seconds
         if not worker.is_alive() or not seconds:
             return
@@ -170,19 +199,41 @@ class Household:
                 )
 
     def _answers(self) -> bool:
-        """Whether the server takes traffic and sees a worker."""
-        connection = http.client.HTTPConnection(_reachable(self._settings.host), self._port, timeout=ANSWER_TIMEOUT_S)
-        with (
-            contextlib.closing(connection),
-            contextlib.suppress(OSError, http.client.HTTPException, msgspec.MsgspecError),
-        ):
-            connection.request("GET", "/health/ready")
-            ready = connection.getresponse()
-            ready.read()
-            connection.request("GET", "/health")
-            health = msgspec.json.decode(connection.getresponse().read(), type=_Health)
-            return ready.status == http.client.OK and health.services.get("worker") == "connected"
-        return False
+        """Whether every server takes traffic and sees a worker."""
+        if not all(command.is_ready() for command in self._commands):
+            return False
+        health = asked(f"{self._local_url}/health")
+        return health is not None and msgspec.json.decode(health, type=_Health).services.get("worker") == "connected"
+
+    def _servers(self) -> list[Command]:
+        """One on the port of the settings; several on ports of their own, behind a proxy that has it."""
+        count = self._settings.servers
+        if count == 1:
+            return [Command("easel serve", "serve", self._environment(), self._local_url)]
+        ports = _free_ports(count)
+        self._proxies = [Proxy(self._settings, self._port, ports, self._data)]
+        own = {"EASEL_TRUSTED_PROXIES": "127.0.0.1", "EASEL_SHUTDOWN_DELAY_SECONDS": str(self._delay_s)}
+        return [
+            Command(
+                f"easel serve {number}",
+                "serve",
+                self._environment() | own | {"EASEL_LISTEN": f"127.0.0.1:{port}"},
+                f"http://127.0.0.1:{port}",
+            )
+            for number, port in enumerate(ports, 1)
+        ]
+
+    def _workers(self) -> list[Command]:
+        count = self._settings.workers
+        names = ["easel worker"] if count == 1 else [f"easel worker {number + 1}" for number in range(count)]
+        return [Command(name, "worker", self._environment()) for name in names]
+
+    def _services(self) -> Sequence[Service]:
+        return (*self._databases, *self._commands, *self._proxies)
+
+    @property
+    def _delay_s(self) -> float:
+        return self._settings.shutdown_delay_seconds or (CLUSTER_DELAY_S if self._settings.servers > 1 else 0.0)
 
     def _environment(self) -> dict[str, str]:
         return os.environ | {
@@ -195,90 +246,35 @@ class Household:
         }
 
     @property
+    def _local_url(self) -> str:
+        return msgspec.structs.replace(self._own_place, public_url=None).base_url
+
+    @property
     def _base_url(self) -> str:
-        host = _reachable(self._settings.host)
-        return msgspec.structs.replace(self._settings, host=host, port=self._port).base_url
+        return self._own_place.base_url
+
+    @property
+    def _own_place(self) -> Settings:
+        return msgspec.structs.replace(self._settings, host=_reachable(self._settings.host), port=self._port)
 
     def _write_state(self) -> None:
-        services = (*self._databases, *self._commands)
         self._data.write_state(
             State(
                 supervisor=os.getpid(),
                 database_url=self._database_url,
                 redis_url=self._redis_url,
                 url=self._base_url if self._is_ready else "",
-                pids={service.name: service.process.pid for service in services if service.process},
+                pids={service.name: service.process.pid for service in self._services() if service.process},
+                servers=[command.url for command in self._commands if command.url],
             )
         )
 
 
-class Command:
-    """`easel serve` or `easel worker` as a child; what it prints goes to our own terminal."""
-
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
-        self.name = f"easel {name}"
-        self.drains = name == "worker"
-        self.process: subprocess.Popen[bytes] | None = None
-        script = Path(sysconfig.get_path("scripts")) / "easel"
-        self._argv = [sys.executable, *([script] if script.exists() else ["-m", "app.cli"]), name]
-        self._environment = environment
-
-    def start(self) -> None:
-        if self.process is not None:
-            kill_group(self.process)  # what it may have started itself
-        # Killed, not asked: without a supervisor nobody would be there to insist.
-        self.process = spawn(self._argv, env=self._environment, on_parent_death=signal.SIGKILL)
-
-    def ask_to_end(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-
-    def wait(self, timeout_s: float) -> None:
-        if self.process is not None:
-            has_ended_within(self.process, timeout_s)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            kill_group(self.process)
-
-    def is_alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-
-class Keeper:
-    """Starts one service again when it ends, later each time that it ends soon."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.deaths = 0
-        self._delay_s = FIRST_DELAY_S
-        self._started_at = time.monotonic()
-        self._start_at: float | None = None
-
-    def tick(self, now: float) -> bool:
-        """True when the service has just been started again."""
-        if self._start_at is None:
-            if not self.service.is_alive():
-                self._plan_start(now)
-            return False
-        if now < self._start_at:
-            return False
-        self._start_at, self._started_at = None, now
-        try:
-            self.service.start()
-        except StartError as error:
-            log.error("service_not_started", service=self.service.name, reason=str(error))  # noqa: TRY400 - no trace
-            return False
-        return True
-
-    def _plan_start(self, now: float) -> None:
-        if now - self._started_at > STEADY_S:
-            self._delay_s = FIRST_DELAY_S
-        self.deaths += 1
-        code = self.service.process.returncode if self.service.process else None
-        log.warning("service_ended", service=self.service.name, exit_code=code, starting_again_in_s=self._delay_s)
-        self._start_at = now + self._delay_s
-        self._delay_s = min(self._delay_s * 2, LONGEST_DELAY_S)
+def _free_ports(count: int) -> list[int]:
+    """All different: each is held until the last one is found."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _free_port(host: str, port: int) -> int:

@@ -26,6 +26,8 @@ class State(msgspec.Struct, frozen=True, rename="camel"):
     redis_url: str
     url: str = ""
     pids: dict[str, int] = msgspec.field(default_factory=dict)
+    servers: list[str] = msgspec.field(default_factory=list)
+    """The address of each server itself; `url` may be a proxy's before them."""
 
 
 class DataDir:

@@ -58,7 +58,7 @@ class HealthController(Controller):
     @get("/ready", operation_id="getReadiness")
     async def ready(self, services: TheServices, stopping: TheStopping) -> Response[dict[str, str]]:
         """Whether this server may be sent traffic: its database answers and it is not going away."""
-        state = "stopping" if stopping.event.is_set() else await _state("database", _database(services))
+        state = "stopping" if stopping.is_leaving else await _state("database", _database(services))
         is_ready = state == "connected"
         return Response({"status": "ready" if is_ready else state}, status_code=200 if is_ready else 503)
 
