@@ -75,6 +75,8 @@ async def _messages(
                     return
                 coming = asyncio.create_task(queue.get())
                 yield _encoded(event, in_workflow=in_workflow)
+            elif isinstance(pump.exception() if pump.done() else None, Unavailable):
+                return  # PostgreSQL is away: who listens comes back by itself, after the last event it saw
             elif pump.done():
                 pump.result()  # raises why no more events come
             else:

@@ -29,7 +29,6 @@ NODES = [
     {"id": "b", "position": {"x": 100, "y": 200}, "data": {}},
 ]
 EDGES = [{"id": "e", "source": "a", "target": "b"}]
-_READY_S = 30
 PORTS = range(20_000, 30_000)  # below those that the kernel lends to clients, who would take it while we are down
 # What no process of any test may write down: the admin token, API tokens, secrets of webhooks, passwords in addresses.
 _SECRET = re.compile(
@@ -41,29 +40,40 @@ class Process:
     """One `easel` command until it is stopped; what it logs is read as it comes."""
 
     program: ClassVar[list[str]] = ["-m", "app.cli"]
+    ready_s: ClassVar[float] = 30
 
     def __init__(self, command: str, environment: dict[str, str], ready: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
         self._process = subprocess.Popen(
             [sys.executable, *self.program, command],
             env=kept | environment,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
         self.log: list[str] = []
         self._ready = re.compile(ready)
         self._is_ready = threading.Event()
-        assert self._process.stderr is not None
-        self._reader = threading.Thread(target=self._read, args=(self._process.stderr,))
+        self._news = threading.Condition()
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
         self._reader.start()
-        if not self._is_ready.wait(_READY_S) or not self._ready.search(self.text):
+        if not self._is_ready.wait(self.ready_s) or not self._ready.search(self.text):
             self.stop()
             raise AssertionError(f"`easel {command}` did not come up:\n{self.text}")
 
-    def _read(self, stderr: IO[str]) -> None:
-        for line in stderr:
-            self.log.append(line)
+    def wait_for(self, words: str, within_s: float) -> None:
+        """Until a line says so, or said so before. Raises AssertionError with the log."""
+        with self._news:
+            if not self._news.wait_for(lambda: any(words in line for line in self.log), within_s):
+                raise AssertionError(f"Nothing said “{words}”:\n{self.text}")
+
+    def _read(self, output: IO[str]) -> None:
+        for line in output:
+            with self._news:
+                self.log.append(line)
+                self._news.notify_all()
             if self._ready.search(line):
                 self._is_ready.set()
         self._is_ready.set()  # it has ended
@@ -93,8 +103,8 @@ class Process:
             self._process.kill()
             self._process.wait()
             self._reader.join()
-            assert self._process.stderr is not None
-            self._process.stderr.close()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
             assert _SECRET.search(self.text) is None, "a secret is in the log"
 
 

@@ -1,3 +1,4 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.chaos.site", "tests.chaos.people")
+for name in ("site", "installation", "people", "ledger", "cluster", "studio"):
+    pytest.register_assert_rewrite(f"tests.chaos.{name}")

@@ -14,7 +14,7 @@ import msgspec
 from jobs.objects.store import open_objects
 from jobs.store.objects import ObjectRows
 from jobs.sweep import Sweep
-from tests.chaos.site import Site
+from tests.chaos.installation import Installation
 
 ENDED = ("completed", "failed", "cancelled")
 SIZES = 3  # beside each original
@@ -30,21 +30,21 @@ class Left(msgspec.Struct, frozen=True):
     """How many of them its provider has accepted."""
 
 
-async def until_ended(site: Site, runs: set[str], within_s: float, or_at: Set[str] = frozenset()) -> None:
+async def until_ended(site: Installation, runs: set[str], within_s: float, or_at: Set[str] = frozenset()) -> None:
     """`or_at`: those that need not, and may become more meanwhile."""
     async with asyncio.timeout(within_s):
         while await site.fetch(_LIVE, list(runs - or_at)):  # noqa: ASYNC110 - other processes decide
             await asyncio.sleep(0.1)
 
 
-async def until_untold(site: Site, within_s: float) -> None:
+async def until_untold(site: Installation, within_s: float) -> None:
     """Everything that was to be told to providers about runs that have ended is told."""
     async with asyncio.timeout(within_s):
         while await site.fetch(_OPEN):  # noqa: ASYNC110 - other processes decide
             await asyncio.sleep(0.1)
 
 
-async def check(site: Site, folder: Path, run_id: str, accepted: int) -> Left:
+async def check(site: Installation, folder: Path, run_id: str, accepted: int) -> Left:
     """Raises AssertionError for a run that left too much, or too little."""
     [run] = await site.fetch(_RUN, run_id)
     orders = [row["state"] for row in await site.fetch(_ORDERS, run_id)]
@@ -67,7 +67,7 @@ async def check(site: Site, folder: Path, run_id: str, accepted: int) -> Left:
     return left
 
 
-async def _check_events(site: Site, run_id: str, status: str) -> None:
+async def _check_events(site: Installation, run_id: str, status: str) -> None:
     events = await site.fetch("SELECT seq, kind, payload FROM run_events WHERE run_id = $1 ORDER BY seq", run_id)
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), events
     ends = [event["seq"] for event in events if event["kind"] == "status" and _data(event).get("status") in ENDED]
@@ -80,15 +80,15 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-async def unnamed(site: Site, folder: Path) -> set[str]:
+async def unnamed(site: Installation, folder: Path) -> set[str]:
     """Objects that no row names."""
     named = {row["key"] for row in await site.fetch("SELECT key FROM objects")}
     return files(folder) - named
 
 
-async def swept(site: Site, folder: Path) -> set[str]:
+async def swept(site: Installation, folder: Path) -> set[str]:
     """Objects that no row names after the sweep, two days from now (OB4). Raises AssertionError for a lost picture."""
-    async with asyncpg.create_pool(site.postgres.url, min_size=1, max_size=2) as pool:
+    async with asyncpg.create_pool(site.database_url, min_size=1, max_size=2) as pool:
         sweep = Sweep(open_objects(str(folder)), ObjectRows(pool), lambda: datetime.now(UTC) + timedelta(days=2))
         stock = await sweep.look()
         await sweep.delete(stock.unnamed)

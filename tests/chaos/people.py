@@ -16,7 +16,7 @@ from canvas.ops import Op, replay
 from canvas.protocol import Author, Result, Transaction
 from tests.app.running import ADMIN_TOKEN
 from tests.canvas.drawing import check
-from tests.chaos.site import Site
+from tests.chaos.installation import Installation
 from tests.simulation.edits import Editor
 
 SETTLES_S = 60  # everything is back, and so is everybody
@@ -59,7 +59,7 @@ async def come_in(stack: AsyncExitStack, urls: list[str], workflow_id: str, coun
     return people
 
 
-async def read_log(site: Site, workflow_id: str) -> list[Transaction]:
+async def read_log(site: Installation, workflow_id: str) -> list[Transaction]:
     query = """
         SELECT seq, author_id, client_id, client_seq, origin, at, ops::text FROM workflow_ops
         WHERE workflow_id = $1 ORDER BY seq"""
@@ -93,7 +93,7 @@ def drawn(graph: Graph) -> dict[str, Any]:
     }
 
 
-async def check_everything(site: Site, made: dict[str, Any], people: list[Person]) -> Counter[str]:
+async def check_everything(site: Installation, made: dict[str, Any], people: list[Person]) -> Counter[str]:
     """When nobody edits any more: what was acknowledged is stored once, and everybody sees the same. Answers counts."""
     log = await read_log(site, made["id"])
     head = log[-1].seq
@@ -109,7 +109,7 @@ async def check_everything(site: Site, made: dict[str, Any], people: list[Person
         check(person.canvas.graph)
         assert person.canvas.resyncs == 0, f"{person.name} had to load its copy afresh"
         assert person.canvas.client_id == person.client_id
-    for number in range(len(site.servers)):
+    for number in range(len(site.urls())):
         exported = await site.export(made["id"], number)
         assert {key: exported[key] for key in document} == document, f"server {number} exports something else"
         assert exported["seq"] == head

@@ -11,12 +11,10 @@ import signal
 import tempfile
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
-import httpx
 from redis.asyncio import Redis
 
 from app.embedded.datadir import DataDir
@@ -25,11 +23,9 @@ from app.embedded.process import kill_group
 from app.embedded.redis import EmbeddedRedis
 from app.migrate import migrate
 from tests.app.running import ADMIN_TOKEN, Server, free_port
+from tests.chaos.installation import Installation
 
 T = TypeVar("T")
-ALARMS = ("canvas.task_failed", "room.commit_broke", "room.diverged", "hub.clock_failed", "socket.failed", "Traceback")
-"""What a server logs when it meets a bug of its own."""
-AWAY_S = 30.0
 STARTS = 10  # a server whose database is away ends at once: its supervisor tries again
 
 
@@ -52,7 +48,7 @@ class OwnServer(Server):
         return int(status.partition("VmRSS:")[2].split()[0]) << 10
 
 
-class Site:
+class Site(Installation):
     """Whatever blocks happens in threads that live as long as the site: the kernel ends children with theirs."""
 
     def __init__(self, folder: Path) -> None:
@@ -123,46 +119,12 @@ class Site:
     def urls(self) -> list[str]:
         return [f"http://127.0.0.1:{port}" for port in self.ports]
 
-    def alarms(self) -> str:
-        """What servers said from each alarm on."""
-        told = []
-        for log in self._logs:
-            first = next((i for i, line in enumerate(log) if any(alarm in line for alarm in ALARMS)), None)
-            told += [] if first is None else [*log[max(0, first - 2) : first + 60], "…\n"]
-        return "".join(told)
+    @property
+    def database_url(self) -> str:
+        return self.postgres.url
 
-    async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Asked again while PostgreSQL is away: it may have been killed just now."""
-        async with asyncio.timeout(AWAY_S):
-            while True:
-                with suppress(OSError, asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError):
-                    return await self._fetch(query, *values)
-                await asyncio.sleep(0.1)
-
-    async def _fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(self.postgres.url)
-        try:
-            return [dict(row) for row in await connection.fetch(query, *values)]
-        finally:
-            await connection.close()
-
-    def http(self, server: int = 0) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        return httpx.AsyncClient(base_url=self.urls()[server], headers=headers, timeout=30, trust_env=False)
-
-    async def workflow(self, **document: Any) -> dict[str, Any]:
-        async with self.http() as client:
-            answer = await client.post("/api/workflows", json={"name": "Foxes"} | document)
-        assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()
-        return made
-
-    async def export(self, workflow_id: str, server: int = 0) -> dict[str, Any]:
-        async with self.http(server) as client:
-            answer = await client.get(f"/api/workflows/{workflow_id}")
-        assert answer.status_code == 200, answer.text
-        read: dict[str, Any] = answer.json()
-        return read
+    def logs(self) -> list[list[str]]:
+        return self._logs
 
 
 def kill(service: EmbeddedPostgres | EmbeddedRedis) -> None:
