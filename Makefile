@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test check audit bench bench-quick soak setup web types packages browser fmt lock clean
+.PHONY: help run cluster test check audit bench bench-quick soak setup web types packages browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -27,9 +27,13 @@ help: ## this list
 run: setup web ## start everything; prints the address to open when it is ready; Ctrl-C ends it
 	@exec $(ENDS_WITH_MAKE) .venv/bin/easel up
 
-test: setup web browser ## the whole test suite: Python, browser, TypeScript
+cluster: setup web .setup/caddy.path ## the same with two servers behind Caddy and two workers
+	@PATH="$$(dirname "$$(cat .setup/caddy.path)"):$$PATH" EASEL_SERVERS=2 EASEL_WORKERS=2 \
+		exec $(ENDS_WITH_MAKE) .venv/bin/easel up
+
+test: setup web browser .setup/caddy.path ## the whole test suite: Python, browser, TypeScript
 	@status=0; \
-	EASEL_TEST_BROWSER="$$(cat .setup/browser)" .venv/bin/pytest -n 2 --dist loadfile -m "not soak" || status=1; \
+	EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_CADDY="$$(cat .setup/caddy.path)" .venv/bin/pytest -n 2 --dist loadfile -m "not soak" || status=1; \
 	(cd web && $(NODE_PATH) npm test) || status=1; \
 	exit $$status
 
@@ -49,9 +53,9 @@ bench: setup .setup/node.checked ## every benchmark beside the peers (an hour or
 bench-quick: setup .setup/node.checked ## benchmarks in three minutes or less
 	@$(NODE_PATH) exec .venv/bin/python -m benchmarks --glance $(ARGS)
 
-soak: setup web browser .setup/prometheus.path ## the long versions of fuzz, chaos and simulation
+soak: setup web browser .setup/prometheus.path .setup/caddy.path ## the long versions of fuzz, chaos and simulation
 	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_PROMETHEUS="$$(cat .setup/prometheus.path)" \
-		exec .venv/bin/pytest -m soak
+		EASEL_TEST_CADDY="$$(cat .setup/caddy.path)" exec .venv/bin/pytest -m soak
 
 setup: .venv/.installed ## the virtual environment, from requirements.lock
 
@@ -91,6 +95,9 @@ clean: ## remove everything installed and built; the data in .easel stays
 
 .setup/prometheus.path: .venv/.installed
 	@$(PYTHON) bootstrap.py prometheus
+
+.setup/caddy.path: .venv/.installed .ci/caddy.lock
+	@$(PYTHON) bootstrap.py caddy
 
 .setup/browser: .venv/.installed
 	@$(PYTHON) bootstrap.py browser

@@ -85,6 +85,20 @@ def install_prometheus() -> None:
     (SETUP / "prometheus.path").write_text(found or "")
 
 
+def install_caddy() -> None:
+    """What stands before several servers. Writes its path; that of our own, in .setup/caddy, where there is none."""
+    found = shutil.which("caddy")
+    if found is None:
+        say("No Caddy on PATH: installing one into .setup/caddy")
+        target, lock = SETUP / "caddy", ROOT / ".ci" / "caddy.lock"
+        shutil.rmtree(target, ignore_errors=True)
+        options = ("--quiet", "--require-hashes", "--python", VENV_PYTHON, "--target", target)
+        run(find_uv(), "pip", "install", *options, "-r", lock)
+        found = str(target / "bin" / "caddy")
+    SETUP.mkdir(exist_ok=True)
+    (SETUP / "caddy.path").write_text(found)
+
+
 def install_audit() -> None:
     """pip-audit, apart from what it audits."""
     uv, venv = find_uv(), SETUP / "audit"
@@ -159,6 +173,7 @@ def main() -> None:
         "browser": install_browser,
         "audit": install_audit,
         "prometheus": install_prometheus,
+        "caddy": install_caddy,
     }
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit(f"usage: python {Path(__file__).name} {'|'.join(steps)}")

@@ -136,14 +136,15 @@ def token() -> None:
 @token.command("create")
 @click.option("--account", "name", help="The account's name; made when there is none. Without it: the owner.")
 @click.option("--label", default="token", show_default=True, help="What it is for; shown in lists.")
+@click.option("--read-only", "is_read_only", is_flag=True, help="It may look at everything and change nothing.")
 @click.option("--days", type=click.IntRange(min=1), help="How long it is good for. Without it: until it is revoked.")
-def create_token(name: str | None, label: str, days: int | None) -> None:
+def create_token(name: str | None, label: str, days: int | None, *, is_read_only: bool) -> None:
     """Print a new token. It is shown this once."""
     from app.auth import accounts, tokens
 
     async def create(connection: Any) -> str:
         account = await (accounts.find_or_create(connection, name) if name else accounts.ensure_owner(connection))
-        return (await tokens.create_token(connection, account.id, label, days=days))[1]
+        return (await tokens.create_token(connection, account.id, label, days=days, is_read_only=is_read_only))[1]
 
     click.echo(with_database(create))
 
@@ -156,7 +157,8 @@ def list_tokens() -> None:
     for one in with_database(tokens.list_tokens):
         state = "revoked" if one.revoked_at else "live"
         used = one.last_used_at.isoformat(timespec="minutes") if one.last_used_at else "never used"
-        click.echo(f"{one.id}  {one.account_id}  {state:8}  {used:24}  {one.name}")
+        scope = "reads" if one.is_read_only else "writes"
+        click.echo(f"{one.id}  {one.account_id}  {state:8}  {scope:6}  {used:24}  {one.name}")
 
 
 @token.command("revoke")

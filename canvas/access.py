@@ -21,6 +21,10 @@ def may(role: Role | None, action: Action, *, may_run: bool = True) -> bool:
     return _RANK[role] >= _RANK[_NEEDS[action]]
 
 
+def lesser(role: Role, at_most: Role) -> Role:
+    return min(role, at_most, key=_RANK.__getitem__)
+
+
 def refusal(role: Role | None, action: Action) -> EaselError:
     """Why not. Without a role the workflow does not exist for you: ids must not leak."""
     if role is None:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from canvas import protocol
-from canvas.access import Role, may, refusal
+from canvas.access import Role, lesser, may, refusal
 from canvas.budget import BYTES, JUNK_COST, RESYNC_COST, Budget
 from canvas.errors import BadRequest, Invalid, NotFound, TooLarge, Unavailable
 from canvas.ids import new_id, new_session_id
@@ -62,17 +62,19 @@ class Hub:
         *,
         access: int,
         may_run: bool = True,
+        at_most: Role = "owner",
         is_limited: bool = True,
         for_s: float | None = None,
     ) -> str:
         """Bring a socket in; answers its session id. `access`: the workflow's count when `role` was read; `for_s`: how
-        long what it was let in with is good for.
+        long what it was let in with is good for; `at_most`: the highest role that may have.
 
         Raises NotFound, Unavailable, Invalid (protocol).
         """
         protocol.check_client(hello.client_id)
         opened = await self._open(workflow_id)
-        session = Session(new_session_id(), account["id"], hello.client_id, role, account, may_run)
+        session = Session(new_session_id(), account["id"], hello.client_id, lesser(role, at_most), account, may_run)
+        session.at_most = at_most
         session.budget = Budget() if is_limited else None
         session.expires_at = None if for_s is None else self._now() + for_s
         async with opened.lock:
@@ -80,7 +82,7 @@ class Hub:
             session.joined_at = head.at
             self._relay.publish(workflow_id, ClientHint(self._process, session.account_id, session.client_id, head.at))
             if head.access != access:  # it was changed meanwhile who may do what
-                session.role = await self._role_of(workflow_id, session.account_id)
+                session.role = lesser(await self._role_of(workflow_id, session.account_id), at_most)
             resumption = await self._resumption(opened, session, hello)
             if opened.is_gone:
                 raise Unavailable("The workflow has just been closed here. Try again.")

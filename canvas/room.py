@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from canvas import protocol
-from canvas.access import Role, may, refusal
+from canvas.access import Role, lesser, may, refusal
 from canvas.budget import Budget
 from canvas.errors import EaselError, Invalid, changed_meanwhile
 from canvas.frames import Frames
@@ -64,6 +64,8 @@ class Session(msgspec.Struct):
     """What others see: id, name, color."""
     may_run: bool = True
     """Whether its role's permission to start runs was not taken away."""
+    at_most: Role = "owner"
+    """What it may be by what it came with, whatever its account's role is."""
     joined_at: datetime = datetime.min.replace(tzinfo=UTC)
     """By the store's clock."""
     expires_at: float | None = None
@@ -192,7 +194,10 @@ class Room:
     def change_role(self, session_id: str, role: Role | None) -> list[Effect]:
         """A role that was taken away closes the socket; another one is told."""
         session = self.sessions.get(session_id)
-        if session is None or session.role == role:
+        if session is None:
+            return []
+        role = role and lesser(role, session.at_most)
+        if session.role == role:
             return []
         if role is None:
             self._expelled.add(session_id)

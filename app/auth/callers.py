@@ -38,11 +38,20 @@ class Caller(msgspec.Struct, frozen=True):
     """When what they signed in with ends; None: not by itself."""
     proof: bytes | None = None
     """The hash of the token or session that they, or their ticket, came with (`app.auth.proofs`)."""
+    is_read_only: bool = False
+    """What they came with changes nothing, whatever their roles are."""
 
     def check_resident(self) -> None:
         """Raises Forbidden for a guest, who has nothing of their own here."""
         if self.is_guest:
             raise Forbidden("A guest cannot have workflows of their own. Ask for an account to sign in with.")
+
+    def check_method(self, method: str) -> None:
+        """Raises Forbidden for a request that changes something, by whom may only read."""
+        if self.is_read_only and method not in SAFE_METHODS:
+            raise Forbidden(
+                "This token may only read. Make one that may write: `easel token create`.", code="TOKEN_READ_ONLY"
+            )
 
     def as_user(self) -> dict[str, str]:
         """What others see of them."""
@@ -147,22 +156,28 @@ def _caller_of(row: asyncpg.Record, via: Via) -> Caller:
         is_guest=row["role"] == "guest",
         expires_at=row["expires_at"],
         proof=row["proof"],
+        is_read_only=row["is_read_only"],
     )
 
 
 _ACCOUNT = "accounts.id, accounts.name, color, role"
-_OWNER = f"SELECT {_ACCOUNT}, NULL::timestamptz AS expires_at, NULL::bytea AS proof FROM accounts WHERE role = 'owner'"
-_BY_ID = f"SELECT {_ACCOUNT}, $2::timestamptz AS expires_at, $3::bytea AS proof FROM accounts WHERE id = $1"
+_OWNER = f"""
+    SELECT {_ACCOUNT}, NULL::timestamptz AS expires_at, NULL::bytea AS proof, false AS is_read_only
+    FROM accounts WHERE role = 'owner'"""
+_BY_ID = f"""
+    SELECT {_ACCOUNT}, $2::timestamptz AS expires_at, $3::bytea AS proof, $4::boolean AS is_read_only
+    FROM accounts WHERE id = $1"""
 _BY_SESSION = f"""
-    SELECT {_ACCOUNT}, expires_at, token_hash AS proof FROM sessions JOIN accounts ON accounts.id = account_id
-    WHERE token_hash = $1 AND expires_at > now()"""
+    SELECT {_ACCOUNT}, expires_at, token_hash AS proof, false AS is_read_only FROM sessions
+    JOIN accounts ON accounts.id = account_id WHERE token_hash = $1 AND expires_at > now()"""
 # `last_used_at` is kept to the minute: a busy script must not turn every read into a write.
 _BY_TOKEN = f"""
     WITH live AS (
-      SELECT id, account_id, last_used_at, expires_at FROM api_tokens
+      SELECT id, account_id, last_used_at, expires_at, is_read_only FROM api_tokens
       WHERE token_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
     ), used AS (
       UPDATE api_tokens SET last_used_at = now() FROM live
       WHERE api_tokens.id = live.id AND (live.last_used_at IS NULL OR live.last_used_at < now() - interval '1 minute')
     )
-    SELECT {_ACCOUNT}, expires_at, $1::bytea AS proof FROM live JOIN accounts ON accounts.id = account_id"""
+    SELECT {_ACCOUNT}, expires_at, $1::bytea AS proof, is_read_only FROM live
+    JOIN accounts ON accounts.id = account_id"""

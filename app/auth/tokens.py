@@ -24,6 +24,7 @@ class Token(msgspec.Struct, frozen=True, rename="camel"):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_read_only: bool
 
 
 class NewToken(msgspec.Struct, frozen=True, rename="camel"):
@@ -31,11 +32,13 @@ class NewToken(msgspec.Struct, frozen=True, rename="camel"):
     expires_at: datetime
 
 
-async def create_token(connection: Connection, account_id: str, name: str, *, days: int | None) -> tuple[str, str]:
+async def create_token(
+    connection: Connection, account_id: str, name: str, *, days: int | None, is_read_only: bool = False
+) -> tuple[str, str]:
     """The token's id and its secret, which is shown once and cannot be read again."""
     token_id = new_id("tok")
     secret, stored = mint_secret(TOKEN_PREFIX)
-    await connection.execute(_INSERT, token_id, account_id, name, stored, days)
+    await connection.execute(_INSERT, token_id, account_id, name, stored, days, is_read_only)
     return token_id, secret
 
 
@@ -60,13 +63,16 @@ class UsedTicket(NamedTuple):
     account_id: str
     until: datetime | None
     proof: bytes | None
+    is_read_only: bool
 
 
-async def mint_ticket(pool: Pool, account_id: str, until: datetime | None, proof: bytes | None) -> str:
+async def mint_ticket(
+    pool: Pool, account_id: str, until: datetime | None, proof: bytes | None, *, is_read_only: bool = False
+) -> str:
     """`until`: when what its owner signed in with ends; `proof`: what that was."""
     secret, stored = mint_secret()
     async with reaching_the_database():
-        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS, until, proof)
+        await pool.execute(_INSERT_TICKET, stored, account_id, TICKET_SECONDS, until, proof, is_read_only)
     return secret
 
 
@@ -78,21 +84,22 @@ async def use_ticket(pool: Pool, secret: str) -> UsedTicket | None:
 
 
 _INSERT = """
-    INSERT INTO api_tokens (id, account_id, name, token_hash, expires_at)
-    VALUES ($1, $2, $3, $4, now() + make_interval(days => $5))"""
+    INSERT INTO api_tokens (id, account_id, name, token_hash, expires_at, is_read_only)
+    VALUES ($1, $2, $3, $4, now() + make_interval(days => $5), $6)"""
 _INSERT_PASSING = """
     INSERT INTO api_tokens (id, account_id, name, token_hash, workflow_id, expires_at)
     VALUES ($1, $2, 'workflow', $3, $4, now() + make_interval(secs => $5)) RETURNING expires_at"""
 _LIST = """
-    SELECT id, account_id, name, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+    SELECT id, account_id, name, created_at, expires_at, last_used_at, revoked_at, is_read_only
+    FROM api_tokens
     WHERE workflow_id IS NULL ORDER BY created_at"""
 _REVOKE = "UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id"
 _INSERT_TICKET = """
-    INSERT INTO tickets (token_hash, account_id, expires_at, until, proof)
-    VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)"""
+    INSERT INTO tickets (token_hash, account_id, expires_at, until, proof, is_read_only)
+    VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5, $6)"""
 _USE_TICKET = f"""
     WITH expired AS (DELETE FROM tickets WHERE expires_at < now() AND token_hash <> $1)
     DELETE FROM tickets WHERE token_hash = $1
     RETURNING CASE WHEN least(expires_at, until) > now()
       AND (proof IS NULL OR EXISTS (SELECT FROM ({LIVE}) live WHERE live.token_hash = proof))
-      THEN account_id END AS account_id, until, proof"""
+      THEN account_id END AS account_id, until, proof, is_read_only"""

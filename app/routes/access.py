@@ -22,6 +22,8 @@ OPEN = {"open": True}
 """`opt` of a route that anybody may call."""
 UNCOUNTED = {"uncounted": True}
 """`opt` of a route that the page itself asks many times a second: it does not count as a request."""
+READS = {"reads": True}
+"""`opt` of a POST that changes nothing: tokens that only read may ask it."""
 
 TheServices = NamedDependency[Services]
 TheHub = NamedDependency[Hub]
@@ -59,6 +61,8 @@ class Authentication(AbstractAuthenticationMiddleware):
             await self._rates.count_request(caller.account_id)
         if caller is not None:
             bind_contextvars(account=caller.account_id)
+            if not connection.route_handler.opt.get("reads"):
+                caller.check_method(method)
         return AuthenticationResult(user=caller, auth=None)
 
 

@@ -43,7 +43,7 @@ class LinksController(Controller):
     path = "/api/objects/links"
     tags = ("pictures",)
 
-    @post(operation_id="createLink", status_code=201)
+    @post(opt=READS, operation_id="createLink", status_code=201)
     async def create(self, services: TheServices, request: CallerRequest, data: JSONBody[NewLink]) -> Link:
         """An address at which anybody sees one picture that you may see, for a while: for a page that has no cookie."""
         stored = await services.renders.stored_object(key_of(data.url))

@@ -115,6 +115,7 @@ class _Door:
                 hello,
                 access=membership.access,
                 may_run=membership.may_run,
+                at_most="viewer" if caller.is_read_only else "owner",
                 is_limited=caller.via != "admin",
                 for_s=(caller.expires_at - datetime.now(UTC)).total_seconds() if caller.expires_at else None,
             )

@@ -33,7 +33,7 @@ def test_expired_rows_go_and_live_ones_stay(database_url: str) -> None:
             assert await pool.fetchval("SELECT count(*) FROM sessions WHERE account_id = $1", account.id) == 1
             keys = await pool.fetch("SELECT key FROM idempotency_keys WHERE account_id = $1", account.id)
             assert [row["key"] for row in keys] == ["new"]
-            assert await use_ticket(pool, ticket) == (account.id, None, None)
+            assert await use_ticket(pool, ticket) == (account.id, None, None, False)
 
     asyncio.run(scenario())
 
