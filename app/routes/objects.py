@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from app.auth.callers import Caller
 from app.compose import Services
-from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
+from app.routes.access import OPEN, READS, CallerRequest, OpenRequest, TheServices
 from app.routes.artworks import origin_of
 from canvas.errors import NotFound, TooLarge
 from jobs.objects.links import Signature

@@ -76,8 +76,8 @@ def test_its_socket_is_a_viewers_whatever_the_role(person: Person, server: Serve
         op = {"op": "update", "kind": "node", "id": "a", "set": {"/data/x": 1}}
         socket.send(json.dumps({"type": "push", "clientSeq": 1, "ops": [op]}))
         answer = json.loads(socket.recv())
-        while answer["type"] != "reject":
+        while answer["type"] != "result":
             answer = json.loads(socket.recv(timeout=5))
 
-    assert answer["error"]["code"] == "FORBIDDEN"
+    assert (answer["outcome"], answer["error"]["code"]) == ("reject", "FORBIDDEN")
     assert "x" not in person.http.get(f"/api/workflows/{workflow_id}/nodes/a").json()["data"]
