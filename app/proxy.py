@@ -15,18 +15,19 @@ TRY_FOR_S = 10
 
 
 class Proxy(Child):
-    """Listens on `host` and `port` of the settings. Raises StartError when there is no Caddy."""
+    """Listens on `port` of the settings' host, for servers on `ports` of this machine."""
 
-    def __init__(self, settings: Settings, port: int, ports: Sequence[int], data: DataDir) -> None:
+    def __init__(self, caddy: Path, settings: Settings, port: int, ports: Sequence[int], data: DataDir) -> None:
         folder = data.folder("proxy")
         config = folder / "Caddyfile"
         config.write_text(_caddyfile(settings, port, ports))
-        argv: list[str | Path] = [_find_caddy(), "run", "--adapter", "caddyfile", "--config", config]
+        argv: list[str | Path] = [caddy, "run", "--adapter", "caddyfile", "--config", config]
         homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         super().__init__("Caddy", argv, homes)
 
 
-def _find_caddy() -> Path:
+def find_caddy() -> Path:
+    """Raises StartError when there is none."""
     found = shutil.which("caddy")
     if found is None:
         raise StartError(

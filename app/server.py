@@ -153,8 +153,9 @@ def _cors(settings: Settings) -> CORSConfig | None:
 class Server(uvicorn.Server):
     """Says that it is stopping before it waits for its connections: streams and sockets end only when told."""
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping, hub: Hub, delay_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Stopping, hub: Hub, url: str, delay_s: float) -> None:
         super().__init__(config)
+        self._url = url
         self._stopping = stopping
         self._hub = hub
         self._delay_s = delay_s
@@ -188,6 +189,12 @@ class Server(uvicorn.Server):
             self._stopping.event.set()
             super().handle_exit(sig, frame)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ready is said when signals are heard, too."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            log.info("server.ready", url=self._url, listening="{}:{}".format(*listener.getsockname()[:2]))
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.say_goodbye()
         await super().shutdown(sockets)
@@ -203,9 +210,8 @@ def _collect_seldom() -> None:
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or Ctrl-C. Raises SettingsError when the port is taken."""
     listener = listen(settings)
-    listening = listener.getsockname()[:2]
     if settings.listen is None:
-        settings = msgspec.structs.replace(settings, port=listening[1])  # port 0 has become a real one
+        settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # port 0 has become a real one
     async with (
         open_services(settings) as services,
         open_hub(services.documents, services.relay, services.workflows.roles_of, live_runs(services)) as hub,
@@ -228,9 +234,8 @@ async def serve(settings: Settings) -> None:
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
         )
-        server = Server(config, stopping, hub, settings.shutdown_delay_seconds)
+        server = Server(config, stopping, hub, settings.base_url, settings.shutdown_delay_seconds)
         _collect_seldom()
-        log.info("server.ready", url=settings.base_url, listening="{}:{}".format(*listening))
         sweeping = {
             asyncio.create_task(keep_sweeping(services.database)),
             asyncio.create_task(keep_ending_shares(services.shares, services.relay)),

@@ -25,7 +25,7 @@ from app.embedded.errors import StartError
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.redis import OLDEST, EmbeddedRedis
 from app.migrate import migrate
-from app.proxy import Proxy
+from app.proxy import Proxy, find_caddy
 from app.settings import COUNTS_FOLDER, Settings
 
 READY_TIMEOUT_S = 120
@@ -76,6 +76,7 @@ class Household:
         self._settings = settings
         self._data = data
         self._port = _free_port(settings.host, settings.port)
+        self._caddy = find_caddy() if settings.servers > 1 else None
         self._databases: list[EmbeddedPostgres | EmbeddedRedis] = []
         self._commands: list[Command] = []
         self._proxies: list[Proxy] = []
@@ -207,11 +208,10 @@ class Household:
 
     def _servers(self) -> list[Command]:
         """One on the port of the settings; several on ports of their own, behind a proxy that has it."""
-        count = self._settings.servers
-        if count == 1:
+        if self._caddy is None:
             return [Command("easel serve", "serve", self._environment(), self._local_url)]
-        ports = _free_ports(count)
-        self._proxies = [Proxy(self._settings, self._port, ports, self._data)]
+        ports = _free_ports(self._settings.servers)
+        self._proxies = [Proxy(self._caddy, self._settings, self._port, ports, self._data)]
         own = {"EASEL_TRUSTED_PROXIES": "127.0.0.1", "EASEL_SHUTDOWN_DELAY_SECONDS": str(self._delay_s)}
         return [
             Command(

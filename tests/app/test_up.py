@@ -131,6 +131,35 @@ def test_second_easel_on_one_data_folder_is_refused(easel: RunningEasel) -> None
     assert "Easel already runs on the data folder" in refused(easel.data)
 
 
+def test_server_and_worker_are_restarted_when_asked(easel: RunningEasel) -> None:
+    """Under two servers: tests/chaos/test_rolling.py."""
+    before = easel.state().pids
+    asking = [*COMMAND[:-1], "restart"]
+    asked = subprocess.run(asking, env=environment(easel.data), capture_output=True, text=True, check=False)
+
+    assert asked.returncode == 0, asked.stderr
+    assert easel.process.stdout is not None
+    assert any("Everything has been restarted." in line for line in easel.process.stdout)
+    after = easel.state().pids
+    assert {name for name in SERVICES if before[name] != after[name]} == {"easel serve", "easel worker"}
+
+
+def test_nothing_to_restart_is_said(tmp_path: Path) -> None:
+    asking = [*COMMAND[:-1], "restart"]
+    asked = subprocess.run(asking, env=environment(tmp_path), capture_output=True, text=True, check=False)
+
+    assert (asked.returncode, asked.stderr) == (2, "Error: No `easel up` runs on this data folder.\n")
+
+
+def test_several_servers_without_a_proxy_are_refused(tmp_path: Path) -> None:
+    python = str(Path(sys.executable).parent)
+
+    said = refused(tmp_path / "data", EASEL_SERVERS="2", PATH=python)
+
+    assert "there is no `caddy` on PATH" in said
+    assert "EASEL_SERVERS=1" in said
+
+
 def test_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -166,4 +195,5 @@ def test_wrong_redis_url_is_refused_without_showing_its_password(tmp_path: Path,
 def test_state_file_is_readable_by_other_programs(easel: RunningEasel) -> None:
     written = json.loads((easel.data / "state.json").read_text())
 
-    assert sorted(written) == ["databaseUrl", "pids", "redisUrl", "supervisor", "url"]
+    assert sorted(written) == ["databaseUrl", "pids", "redisUrl", "servers", "supervisor", "url"]
+    assert written["servers"] == [written["url"]]
