@@ -45,6 +45,7 @@ def looking(world: World, server: Server, database_url: str) -> Iterator[httpx.C
 def test_request_that_would_change_something_is_refused(
     world: World, looking: httpx.Client, operation: Operation
 ) -> None:
+    """CL8"""
     answer = looking.request(operation.method, world.path(operation), json=world.body(operation))
 
     assert (answer.status_code, answer.json()["code"]) == (403, "TOKEN_READ_ONLY")

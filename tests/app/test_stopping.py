@@ -19,6 +19,7 @@ def readiness(server: Server) -> int:
 
 
 def test_leaving_server_is_not_ready_but_serves_until_a_second_signal(environment: dict[str, str]) -> None:
+    """CL9"""
     server = Server(environment | FOR_EVER)
     person = Person(server, environment["EASEL_DATABASE_URL"], some_name())
     workflow_id = person.workflow()
