@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from app.cli_backups import backup, restore
 from app.cli_runs import notices, runs
 from app.reach import database_url, prepared, reaching, running, with_database, with_services
 from app.settings import Settings, SettingsError, masked, read_settings, sources
@@ -344,6 +345,8 @@ def _default(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+cli.add_command(backup)
+cli.add_command(restore)
 cli.add_command(runs)
 cli.add_command(notices)
 

@@ -67,6 +67,8 @@ from jobs.webhooks.reception import Reception
 
 POOL_SIZE = 16  # of PostgreSQL's usual 100 connections; a transaction here lasts a few milliseconds
 CONNECT_TIMEOUT_S = 10
+APPLICATION = "easel"
+"""What our connections are called in PostgreSQL (`pg_stat_activity`)."""
 
 
 class Services(NamedTuple):
@@ -197,7 +199,12 @@ async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             pool = await asyncpg.create_pool(
-                url, min_size=1, max_size=POOL_SIZE, command_timeout=30, reset=_leave_as_is
+                url,
+                min_size=1,
+                max_size=POOL_SIZE,
+                command_timeout=30,
+                reset=_leave_as_is,
+                server_settings={"application_name": APPLICATION},
             )
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         shown = masked("EASEL_DATABASE_URL", url)

@@ -43,7 +43,7 @@ class EmbeddedPostgres:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        binaries = _find_binaries()
+        binaries = find_binaries()
         account = choose_account(binaries / "postgres")
         if not self.folder.exists():
             self._make_cluster(binaries, account)
@@ -153,7 +153,7 @@ class EmbeddedPostgres:
         return []
 
 
-def _find_binaries() -> Path:
+def find_binaries() -> Path:
     spec = importlib.util.find_spec(PACKAGE)  # found, not imported: importing it pulls in its starter
     for place in (spec.submodule_search_locations or ()) if spec else ():
         binaries = Path(place) / f"pginstall{MAJOR}" / "bin"

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 async def renew_epochs(connection: Connection) -> int:
     """Give every workflow a new epoch; answers how many there are. Servers notice within a second."""
     async with reaching_the_database():
-        return int((await connection.execute(_RENEW)).split()[-1])
+        return int((await connection.execute(RENEW)).split()[-1])
 
 
 async def renew_if_moved(connection: Connection) -> bool:
@@ -43,7 +43,7 @@ async def renew_if_moved(connection: Connection) -> bool:
     return True
 
 
-_RENEW = "UPDATE workflows SET epoch = replace(gen_random_uuid()::text, '-', '')"
+RENEW = "UPDATE workflows SET epoch = replace(gen_random_uuid()::text, '-', '')"
 _PLACE = """
     SELECT concat_ws('/', system_identifier, timeline_id, pg_database.oid)
     FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()"""
