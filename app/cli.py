@@ -304,7 +304,7 @@ def new_epoch() -> None:
 @cli.command()
 def doctor() -> None:
     """Say what is configured, reachable and missing. Exit code 1 when something is wrong."""
-    from app.doctor import examine
+    from app.doctor.examination import examine
 
     found = read_settings()
     findings = asyncio.run(examine(found, running(found)))
