@@ -98,7 +98,9 @@ export interface Presence {
   cursor?: XY;
   selection?: string[];
   drag?: Record<string, XY>;
+  /** The point of the canvas in the middle of the window, whatever its size, and the zoom. */
   viewport?: Viewport;
+  /** The node whose text has the focus. */
   editing?: string;
 }
 

@@ -1,6 +1,6 @@
 import { useId, useState, type KeyboardEvent } from "react";
 import type { XY } from "../client";
-import { kindsFor, KINDS, type Kind } from "../nodes/kinds";
+import { kindsAtEnd, kindsFor, KINDS, type Kind } from "../nodes/kinds";
 import { Dialog } from "../ui/Dialog";
 import { Icon } from "../ui/Icon";
 
@@ -9,6 +9,8 @@ interface NodeSearchProps {
   at: XY;
   /** A wire was let go here: what is picked will be at its other end. */
   wire?: "into" | "out of" | undefined;
+  /** The type of the node that the wire is at. */
+  wiredType?: string | undefined;
   onPick: (kind: Kind) => void;
   onClose: () => void;
 }
@@ -17,11 +19,11 @@ const SIZE = { width: 300, height: 360 };
 const MARGIN = 12;
 
 /** What to put here: a list that is narrowed down by writing, with the keyboard or the mouse. */
-export function NodeSearch({ at, wire, onPick, onClose }: NodeSearchProps) {
+export function NodeSearch({ at, wire, wiredType, onPick, onClose }: NodeSearchProps) {
   const listId = useId();
   const [search, setSearch] = useState("");
   const [chosen, setChosen] = useState(0);
-  const kinds = kindsFor(search, wire === "into" ? KINDS.filter((kind) => kind.hasInput) : KINDS);
+  const kinds = kindsFor(search, wire === undefined ? KINDS : kindsAtEnd(wire, wiredType));
   const current = Math.min(chosen, kinds.length - 1);
 
   const onKeyDown = (event: KeyboardEvent): void => {

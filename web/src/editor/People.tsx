@@ -5,6 +5,7 @@ import { useMe } from "../session";
 import { isNameless, YourName } from "../sharing/YourName";
 import { Button } from "../ui/Button";
 import { initialsOf } from "./Avatar";
+import { follow, stopFollowing, useFollowing } from "./following";
 
 const SHOWN = 5;
 
@@ -13,6 +14,7 @@ export function People() {
   const me = useMe();
   const { room } = useCanvas();
   const peers = useCanvasState((state) => state.room.peers);
+  const followed = useFollowing((state) => state.userId);
   const [isNaming, setNaming] = useState(false);
   const others = new Map<string, User>();
   for (const { user } of Object.values(peers)) if (user && user.id !== me.id) others.set(user.id, user);
@@ -23,8 +25,17 @@ export function People() {
     <>
       <ul className="people" aria-label="People here">
         {people.slice(0, SHOWN).map((user) => (
-          <li key={user.id} className="avatar" data-testid="presence-avatar" style={{ background: user.color }} title={user.name} aria-label={user.name}>
-            {initialsOf(user.name)}
+          <li key={user.id} className="avatar" data-testid="presence-avatar" style={{ background: user.color }}>
+            <button
+              type="button"
+              className="avatar__button"
+              title={`${user.name}: follow`}
+              aria-label={`Follow ${user.name}`}
+              aria-pressed={user.id === followed}
+              onClick={() => (user.id === followed ? void stopFollowing() : follow(user.id))}
+            >
+              {initialsOf(user.name)}
+            </button>
           </li>
         ))}
         {hidden.length > 0 && (

@@ -10,6 +10,8 @@ import { CanvasMenu } from "./CanvasMenu";
 import { Cursors } from "./Cursors";
 import { duplicateSelected } from "./edits";
 import { EmptyCanvas } from "./EmptyCanvas";
+import { Following, SharedView } from "./Following";
+import { stopFollowing } from "./following";
 import { FARTHEST, isLarge, sketched } from "./large";
 import { NodeSearch } from "./NodeSearch";
 import { PeerSelections } from "./PeerSelections";
@@ -24,6 +26,8 @@ import { useClipboard } from "./useClipboard";
 import { useContextMenu } from "./useContextMenu";
 import { useIncomingPictures } from "./useIncomingPictures";
 import { useShortcuts } from "./useShortcuts";
+import { useWiring } from "./useWiring";
+import { WireRefusal } from "./WireRefusal";
 
 const FIT = {
   padding: { top: "88px", bottom: "88px", x: "64px" } as const, // clear of the bars
@@ -32,6 +36,14 @@ const FIT = {
 };
 const EDGE_OPTIONS = { interactionWidth: 24 };
 
+/** Whoever moves the view goes along with nobody any more. */
+function byHand(move: () => Promise<boolean>): () => void {
+  return () => {
+    stopFollowing();
+    void move();
+  };
+}
+
 function minimapColor(node: Node): string {
   const { status } = readPicture(node.data);
   if (node.type === "group") return "var(--surface-3)";
@@ -39,6 +51,13 @@ function minimapColor(node: Node): string {
   if (status === "error") return "var(--bad)";
   if (status === "completed") return "var(--good)";
   return "var(--line-strong)";
+}
+
+function Search({ adding, add, close }: Pick<ReturnType<typeof useAdding>, "adding" | "add" | "close">) {
+  const { getNode } = useReactFlow();
+  if (adding === null) return null;
+  const { at, wire } = adding;
+  return <NodeSearch at={at} wire={wordFor(wire)} wiredType={wire && getNode(wire.nodeId)?.type} onPick={add} onClose={close} />;
 }
 
 function wordFor(wire: Wire | undefined): "into" | "out of" | undefined {
@@ -64,6 +83,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
   const minZoom = large ? FARTHEST.large : FARTHEST.usual;
   const adding = useAdding(mayEdit, atPointer);
   const { align, group, ungroup } = useArranging();
+  const wiring = useWiring();
   const clipboard = useClipboard(mayEdit, atPointer);
   const menu = useContextMenu();
   const { isOver, ...drops } = useIncomingPictures(mayEdit, atPointer);
@@ -91,10 +111,12 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
     undo: canvas.undo,
     redo: canvas.redo,
     "select-all": () => canvas.select(nodes.map((node) => node.id)),
-    escape: () => canvas.select([]),
-    "fit-view": () => void flow.fitView({ ...FIT, minZoom }),
-    "zoom-in": () => void flow.zoomIn({ duration: 120 }),
-    "zoom-out": () => void flow.zoomOut({ duration: 120 }),
+    escape: () => {
+      if (!stopFollowing()) canvas.select([]);
+    },
+    "fit-view": byHand(() => flow.fitView({ ...FIT, minZoom })),
+    "zoom-in": byHand(() => flow.zoomIn({ duration: 120 })),
+    "zoom-out": byHand(() => flow.zoomOut({ duration: 120 })),
     history: openHistory,
     help: () => setHelpOpen(true),
   };
@@ -116,10 +138,11 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
         onDoubleClick={adding.onDoubleClick}
         {...drops}
         {...menu.handlers}
+        onMoveStart={(event) => event !== null && stopFollowing()} // only a hand has an event
         onPointerMove={onPointerMove}
         onPointerLeave={onPointerLeave}
         panActivationKeyCode={null} // Space looks for a node; dragging the ground moves around
-        isValidConnection={({ source, target }) => source !== target}
+        isValidConnection={wiring.isValid}
         nodesDraggable={mayEdit}
         nodesConnectable={mayEdit}
         edgesReconnectable={mayEdit}
@@ -142,15 +165,16 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
         )}
         <PeerSelections />
         <Cursors />
+        <SharedView />
+        <Following />
+        {mayEdit && <WireRefusal />}
         {mayEdit && <SelectionTools acts={acts} />}
       </ReactFlow>
       {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} />}
       <Tools acts={acts} />
       {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
       <RunAnnouncer />
-      {adding.adding !== null && (
-        <NodeSearch at={adding.adding.at} wire={wordFor(adding.adding.wire)} onPick={adding.add} onClose={adding.close} />
-      )}
+      <Search {...adding} />
       {menu.at !== null && <CanvasMenu at={menu.at} acts={acts} clipboard={clipboard} onClose={menu.close} />}
       {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}
     </div>

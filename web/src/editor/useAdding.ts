@@ -1,10 +1,11 @@
-import { useReactFlow, type OnConnectEnd } from "@xyflow/react";
+import { useReactFlow, type Handle, type OnConnectEnd } from "@xyflow/react";
 import { useState, type MouseEvent } from "react";
 import type { XY } from "../client";
 import type { Kind } from "../nodes/kinds";
 import { useCanvas, type Wire } from "../react";
 import { say } from "../ui/toasts";
 import { selectedIds } from "./edits";
+import { cardAt, useWiring } from "./useWiring";
 
 /** Where something is to be put, on the screen, and the wire that was let go there. */
 interface Adding {
@@ -24,6 +25,7 @@ export function middleOfScreen(): XY {
 export function useAdding(mayEdit: boolean, pointer: () => XY) {
   const canvas = useCanvas();
   const flow = useReactFlow();
+  const { draw } = useWiring();
   const [adding, setAdding] = useState<Adding | null>(null);
 
   const spotFor = (screen: XY): XY => {
@@ -54,9 +56,17 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
     if (mayEdit && isPane) setAdding({ at: { x: event.clientX, y: event.clientY } });
   };
+  /** A wire may be let go anywhere on a card. */
+  const wireTo = (other: string, { nodeId, id, type }: Handle): void => {
+    if (other === nodeId) return;
+    if (type === "source") draw(nodeId, other, { sourceHandle: id ?? null });
+    else draw(other, nodeId, { targetHandle: id ?? null });
+  };
   const onConnectEnd: OnConnectEnd = (event, { isValid, toNode, fromHandle }) => {
-    if (!mayEdit || isValid === true || toNode !== null || fromHandle === null) return;
+    if (!mayEdit || isValid === true || fromHandle === null) return;
     const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
+    const other = toNode?.id ?? cardAt({ x: clientX, y: clientY });
+    if (other !== undefined) return wireTo(other, fromHandle);
     const wire = { nodeId: fromHandle.nodeId, handleId: fromHandle.id, end: fromHandle.type };
     setAdding({ at: { x: clientX, y: clientY }, wire });
   };
@@ -74,7 +84,7 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     }
     row.slice(1).forEach((node, index) => {
       const source = row[index];
-      if (source !== undefined) canvas.onConnect({ source: source.id, target: node.id, sourceHandle: null, targetHandle: null });
+      if (source !== undefined) draw(source.id, node.id);
     });
   };
 

@@ -1,8 +1,10 @@
-import { Handle, Position, useNodeConnections, useUpdateNodeInternals } from "@xyflow/react";
+import { Handle, Position, useNodeConnections, useStore, useUpdateNodeInternals } from "@xyflow/react";
 import { useEffect, useRef } from "react";
+import { portsOf, type DataType, type PortRules } from "./ports";
 
 /**
- * The places where wires end. Besides the plain ones there is one for each handle that an edge names, so that the
+ * The places where wires end, coloured by what goes through; none where nothing goes in or out, but for wires that are there
+ * already. Besides the plain ones there is one for each handle that an edge names, so that the
  * wires of an imported flow are drawn even when nobody here knows its node types.
  */
 export function Ports({ nodeId }: { nodeId: string }) {
@@ -11,8 +13,12 @@ export function Ports({ nodeId }: { nodeId: string }) {
   const targets = named(incoming.map((connection) => connection.targetHandle));
   const sources = named(outgoing.map((connection) => connection.sourceHandle));
 
+  const rules = useStore(({ nodeLookup }) => portsOf(nodeLookup.get(nodeId)?.type));
+  const hasInput = rules?.takes.length !== 0 || incoming.some(({ targetHandle }) => targetHandle === null);
+  const hasOutput = rules?.gives !== null || outgoing.some(({ sourceHandle }) => sourceHandle === null);
+
   const measure = useUpdateNodeInternals();
-  const shape = `${targets.join()}|${sources.join()}`;
+  const shape = `${targets.join()}|${sources.join()}|${hasInput}|${hasOutput}`;
   const measured = useRef(shape);
   useEffect(() => {
     if (measured.current === shape) return; // React Flow itself looks when the node appears
@@ -22,16 +28,27 @@ export function Ports({ nodeId }: { nodeId: string }) {
 
   return (
     <>
-      <Handle role="img" type="target" position={Position.Left} aria-label="Input" />
+      {hasInput && <Handle role="img" type="target" position={Position.Left} aria-label="Input" title={takenBy(rules)} className={colourOf(rules?.takes)} />}
       {targets.map((id, index) => (
         <Handle role="img" key={id} id={id} type="target" position={Position.Left} style={{ top: spread(index, targets.length) }} aria-label={`Input ${id}`} />
       ))}
-      <Handle role="img" type="source" position={Position.Right} aria-label="Output" />
+      {hasOutput && <Handle role="img" type="source" position={Position.Right} aria-label="Output" title={rules?.gives ? NAMES[rules.gives] : undefined} className={colourOf(rules?.gives ? [rules.gives] : undefined)} />}
       {sources.map((id, index) => (
         <Handle role="img" key={id} id={id} type="source" position={Position.Right} style={{ top: spread(index, sources.length) }} aria-label={`Output ${id}`} />
       ))}
     </>
   );
+}
+
+const NAMES: Record<DataType, string> = { words: "Words", picture: "Pictures" };
+
+function takenBy(rules: PortRules | undefined): string | undefined {
+  return rules?.takes.map((type) => NAMES[type]).join(" or ");
+}
+
+/** A port that takes both has both colours. */
+function colourOf(types: readonly DataType[] | undefined): string | undefined {
+  return types && types.length > 0 ? `port--${types.join("-")}` : undefined;
 }
 
 function named(handles: (string | null)[]): string[] {

@@ -28,6 +28,7 @@ export function PromptField({ nodeId, draft, readOnly, label = "Prompt", hints =
         placeholder={hints[readOnly ? 1 : 0]}
         rows={3}
         readOnly={readOnly}
+        style={writer && { borderColor: writer.color }}
         value={draft.text}
         onFocus={readOnly ? undefined : draft.onFocus}
         onBlur={readOnly ? undefined : draft.onBlur}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { kindsFor, KINDS } from "./kinds";
+import { kindsAtEnd, kindsFor, KINDS } from "./kinds";
 
 const labels = (search: string): string[] => kindsFor(search).map((kind) => kind.label);
 
@@ -15,5 +15,18 @@ describe("looking for a kind of node", () => {
   });
   it("finds nothing for nonsense", () => {
     expect(labels("qqq")).toEqual([]);
+  });
+});
+
+describe("what can be at the end of a wire", () => {
+  const types = (wire: "into" | "out of", type?: string): string[] => kindsAtEnd(wire, type).map((kind) => kind.type);
+  it("takes what comes out, or gives what is taken", () => {
+    expect(types("into", "prompt")).toEqual(["image_generation"]);
+    expect(types("into", "image_upload")).toEqual(["image_generation", "image_output"]);
+    expect(types("out of", "image_output")).toEqual(["image_generation", "image_upload"]);
+  });
+  it("is anything that takes or gives, where nobody knows", () => {
+    expect(types("into", "customNode")).toEqual(["image_generation", "image_output"]);
+    expect(types("out of")).toEqual(["image_generation", "prompt", "image_upload"]);
   });
 });
