@@ -43,6 +43,9 @@ CLAIMS = (
     Claim("W7", "queue, jobs/s", "jobs_per_s", 0.9, case="queue", peer_case="queue"),
     Claim("W8", "three variants of a photo, time", "median_ms", 1, is_more_better=False, peer_case="webp"),
     Claim("W8", "three variants of a photo, memory", "peak_mb", 1, is_more_better=False, peer_case="webp"),
+    Claim("W9", "a node read over REST, per s", "per_s", 2, case="read", peer_case="read"),
+    Claim("W9", "a node written over REST, per s", "per_s", 2, case="write", peer_case="write"),
+    Claim("W9", "100 nodes listed over REST, per s", "per_s", 2, case="list", peer_case="list"),
     Claim("W11", "kB/s per editor, 100 of them", NET, 0.5, is_more_better=False, case="100", peer_case="100"),
     Claim("W11", "kB/s per editor, 300 of them", NET, 0.5, is_more_better=False, case="300", peer_case="300"),
 )
@@ -56,6 +59,7 @@ TITLES = {
     "W6 size": "W6: what one costs in documents of so many nodes, at 200/s",
     "W7": "W7: runs, and the queue beside bare arq (jobs that do nothing)",
     "W8": "W8: three variants of a JPEG of 12 million pixels",
+    "W9": "W9: nodes over REST, 16 connections with one request each",
     "W10": "W10: two server processes",
     "W11": "W11: bytes received per second and editor, everybody drags at 60 Hz",
 }

@@ -1,0 +1,233 @@
+"""W9: a node read, written, listed over REST, beside the same routes on FastAPI and SQLAlchemy, on one PostgreSQL."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median, quantiles
+from typing import cast
+from urllib.parse import urlsplit
+
+import click
+import httpx
+import msgspec
+import uvloop
+
+from benchmarks import machine
+from benchmarks.bench import Bench
+from benchmarks.contenders import free_port, running, some_nodes
+from benchmarks.errors import BenchmarkError
+from benchmarks.results import Row
+
+HERE = Path(__file__).parent
+NODES, CONNECTIONS = 100, 16
+ROUNDS, WARM_UP_S, MEASURED_S = 3, 1.0, 3.0
+CASES = ("read", "write", "list")
+PEER = "FastAPI, SQLAlchemy"
+START_TIMEOUT_S, PATIENCE_S = 30, 10
+
+
+class Target(msgspec.Struct, frozen=True):
+    url: str
+    workflow: str
+    token: str
+    pids: list[int]
+
+
+class Measured(msgspec.Struct, frozen=True):
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    """Of the server, for one request."""
+
+
+def measure_rest(bench: Bench) -> None:
+    """Both servers run for the whole time and are asked in turn: what disturbs one round disturbs both."""
+    python = set_up(bench.harness.work)
+    with _easel(bench) as easel, _peer(bench, python) as peer:
+        for case in CASES:
+            found: dict[str, list[Measured]] = {"easel": [], PEER: []}
+            for _ in range(ROUNDS):
+                machine.wait_until_quiet()
+                for name, target in (("easel", easel), (PEER, peer)):
+                    uvloop.run(_ask(target, case, WARM_UP_S))
+                    found[name].append(uvloop.run(_ask(target, case, MEASURED_S)))
+            for name, rounds in found.items():
+                bench.results.add(Row("W9", name, _figures(rounds), case))
+
+
+def _figures(rounds: list[Measured]) -> dict[str, float | None]:
+    middle = sorted(rounds, key=lambda each: each.per_s)[len(rounds) // 2]
+    return {
+        "per_s": round(middle.per_s),
+        "least": round(min(each.per_s for each in rounds)),
+        "most": round(max(each.per_s for each in rounds)),
+        "p50_ms": round(middle.p50_ms, 2),
+        "p99_ms": round(middle.p99_ms, 2),
+        "server_us": round(median(each.cpu_us for each in rounds)),
+    }
+
+
+# Who is asked
+
+
+def set_up(work: Path) -> Path:
+    """The Python of the peer's own environment, made once. Raises BenchmarkError."""
+    venv = work / "fastapi"
+    python, lock = venv / "bin" / "python", HERE / "peers" / "fastapi.lock"
+    done = venv / "installed.lock"
+    if done.exists() and done.read_bytes() == lock.read_bytes():
+        return python
+    click.echo(f"Setting FastAPI up under {venv} …", err=True)
+    uv = HERE.parent / ".setup" / "uv" / "bin" / "uv"
+    program = str(uv) if uv.exists() else "uv"
+    for command in (
+        [program, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)],
+        [program, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)],
+    ):
+        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+        if run.returncode:
+            raise BenchmarkError(f"FastAPI cannot be set up: {run.stderr.strip()[-600:]}")
+    done.write_bytes(lock.read_bytes())
+    return python
+
+
+@contextlib.contextmanager
+def _easel(bench: Bench) -> Iterator[Target]:
+    with bench.easel().working() as url:  # with its worker, as it is used
+        headers = {"Authorization": f"Bearer {bench.databases.token}"}
+        document = {"name": "Asked", "nodes": some_nodes(NODES), "edges": []}
+        made = httpx.post(f"{url}/api/workflows", json=document, headers=headers, trust_env=False)
+        made.raise_for_status()
+        pids = machine.tree(_listener(url))
+        yield Target(url, made.json()["id"], bench.databases.token, pids)
+
+
+@contextlib.contextmanager
+def _peer(bench: Bench, python: Path) -> Iterator[Target]:
+    port = free_port()
+    command = [str(python), str(HERE / "peers" / "fastapi_nodes.py"), str(port), str(NODES)]
+    env = dict(os.environ) | {"DATABASE_URL": bench.databases.database_url}
+    with running(command, env, bench.harness.work / "fastapi.log", machine.SERVER_CORE) as pid:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _answers(f"{url}/openapi.json"):
+            if time.monotonic() > deadline:
+                raise BenchmarkError("FastAPI does not answer; its log is fastapi.log in the work folder.")
+            time.sleep(0.05)
+        yield Target(url, "workflow", "token", machine.tree(pid))
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, trust_env=False).is_success
+    return False
+
+
+def _listener(url: str) -> int:
+    """The process that listens there."""
+    port = urlsplit(url).port
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                words = (entry / "environ").read_bytes().split(b"\0")
+                if f"EASEL_PORT={port}".encode() in words and b"serve" in (entry / "cmdline").read_bytes().split(b"\0"):
+                    return int(entry.name)
+    raise BenchmarkError("Easel's server has ended.")
+
+
+# Asking
+
+
+async def _ask(target: Target, case: str, seconds: float) -> Measured:
+    """So many connections, each with one request at a time."""
+    loop = asyncio.get_running_loop()
+    host, port = urlsplit(target.url).netloc.split(":")
+    numbers = itertools.count()
+    end = loop.time() + seconds
+    before, began = machine.cpu_s(target.pids), loop.time()
+    opened = [
+        await loop.create_connection(lambda: _Asker(_requests(target, case, numbers), end), host, int(port))
+        for _ in range(CONNECTIONS)
+    ]
+    async with asyncio.timeout(seconds + PATIENCE_S):
+        times = [each for _, asker in opened for each in await asker.done]
+    took_s = loop.time() - began
+    cpu_s = machine.cpu_s(target.pids) - before
+    centiles = quantiles(times, n=100, method="inclusive")
+    return Measured(
+        per_s=len(times) / took_s,
+        p50_ms=centiles[49] * 1000,
+        p99_ms=centiles[98] * 1000,
+        cpu_us=cpu_s / len(times) * 1e6,
+    )
+
+
+def _requests(target: Target, case: str, numbers: Iterator[int]) -> Iterator[bytes]:
+    nodes = f"/api/workflows/{target.workflow}/nodes"
+    head = f"Host: x\r\nAuthorization: Bearer {target.token}\r\n"
+    for number in numbers:
+        node = f"{nodes}/n{number % NODES}"
+        if case == "read":
+            yield f"GET {node} HTTP/1.1\r\n{head}\r\n".encode()
+        elif case == "list":
+            yield f"GET {nodes}?limit={NODES} HTTP/1.1\r\n{head}\r\n".encode()
+        else:
+            body = json.dumps({"data": {"touched": number}})
+            sized = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            yield f"PATCH {node} HTTP/1.1\r\n{head}{sized}\r\n{body}".encode()
+
+
+class _Asker(asyncio.Protocol):
+    """One connection; `done`: how long each answer took, in seconds."""
+
+    def __init__(self, requests: Iterator[bytes], end: float) -> None:
+        self._requests = requests
+        self._end = end
+        self._times: list[float] = []
+        self._received = b""
+        self.done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one and says so to nobody
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        if not blank or len(body) < _length(head):
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._fail(BenchmarkError(f"A request was refused: {self._received[:300]!r}"))
+            return
+        self._received = b""
+        now = time.perf_counter()
+        self._times.append(now - self._asked)
+        if asyncio.get_running_loop().time() < self._end:
+            self._send()
+        else:
+            self.done.set_result(self._times)
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(BenchmarkError(f"The server hung up: {exc}"))
+
+    def _send(self) -> None:
+        self._asked = time.perf_counter()
+        self._transport.write(next(self._requests))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def _length(head: bytes) -> int:
+    _, _, rest = head.lower().partition(b"content-length: ")
+    return int(rest.split(b"\r\n", 1)[0])
