@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run cluster test check audit bench bench-quick soak setup web types packages browser fmt lock clean
+.PHONY: help run cluster test check audit bench bench-quick soak setup web types packages wheel browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -65,6 +65,10 @@ browser: .setup/browser ## a Chromium for the browser tests
 
 types: setup ## the client's types, from the server's OpenAPI document and protocol
 	@.venv/bin/python -m app.typescript > .setup/schema.ts && mv .setup/schema.ts web/src/client/schema.ts
+
+wheel: web setup ## Easel with its page as a wheel, in dist
+	@rm -rf dist && .setup/uv/bin/uv build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
 
 packages: web/node_modules/.installed ## @easel/client and @easel/react, packed, in web/packages-dist
 	@cd web && $(NODE_PATH) npm run --silent build:packages

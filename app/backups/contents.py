@@ -18,12 +18,12 @@ class BackupError(SettingsError):
 
 
 class Named(msgspec.Struct, frozen=True, rename="camel"):
-    """An object that the database names. A run that has not ended knows no more than its key."""
+    """An object that the database names."""
 
     key: str
-    content_type: str = "application/octet-stream"
-    size_bytes: int | None = None
-    sha256: str | None = None
+    content_type: str
+    size_bytes: int
+    sha256: str
     """In hexadecimal digits."""
 
 

@@ -25,7 +25,7 @@ class Target(Protocol):
 
     desk: Path
 
-    def has(self, key: str, size_bytes: int | None) -> bool:
+    def has(self, key: str, size_bytes: int) -> bool:
         """Whether an earlier backup left the object there."""
 
     def add_object(self, key: str, file: Path) -> None: ...
@@ -51,9 +51,9 @@ class FolderTarget:
     def __init__(self, folder: Path, desk: Path) -> None:
         self._folder, self.desk = folder, desk
 
-    def has(self, key: str, size_bytes: int | None) -> bool:
+    def has(self, key: str, size_bytes: int) -> bool:
         file = self._folder / member(key)
-        return size_bytes is not None and file.is_file() and file.stat().st_size == size_bytes
+        return file.is_file() and file.stat().st_size == size_bytes
 
     def add_object(self, key: str, file: Path) -> None:
         place = self._folder / member(key)
@@ -107,7 +107,7 @@ class TarTarget:
     def __init__(self, tar: tarfile.TarFile, desk: Path) -> None:
         self._tar, self.desk = tar, desk
 
-    def has(self, key: str, size_bytes: int | None) -> bool:  # noqa: ARG002 - it always begins empty
+    def has(self, key: str, size_bytes: int) -> bool:  # noqa: ARG002 - it always begins empty
         return False
 
     def add_object(self, key: str, file: Path) -> None:

@@ -112,15 +112,14 @@ async def _put_objects(source: Source, objects: ObjectStore) -> tuple[int, list[
 
 async def _put(named: Named, source: Source, objects: ObjectStore) -> bool | None:
     """False: the store has it already. None: nobody has it, or only bytes that are not its own."""
-    found = await objects.size(named.key)
-    if found is not None and named.size_bytes in {found, None}:
+    if await objects.size(named.key) == named.size_bytes:
         return False
     file = source.open_object(named.key)
     if file is None:
         return None
     with file:
         content = file.read()
-    is_whole = named.sha256 in {hashlib.sha256(content).hexdigest(), None}
+    is_whole = named.sha256 == hashlib.sha256(content).hexdigest()
     if not is_whole and named.key not in source.manifest.damaged:
         return None
     await objects.put(named.key, content, named.content_type)

@@ -129,7 +129,7 @@ async def _fetch(number: int, named: Named, objects: ObjectStore, target: Target
         async for chunk in chunks:
             digest.update(chunk)
             size_bytes += copy.write(chunk)
-    is_damaged = named.sha256 is not None and digest.hexdigest() != named.sha256
+    is_damaged = digest.hexdigest() != named.sha256
     return Copied(named, size_bytes, is_damaged, is_fresh=True), file
 
 
@@ -143,7 +143,7 @@ def by(number: int, every: Iterable[T]) -> Iterable[list[T]]:
 _NAMED = """
     SELECT key, content_type, size_bytes, encode(sha256, 'hex') AS sha256 FROM objects
     UNION ALL
-    SELECT DISTINCT made ->> 'key', coalesce(made ->> 'contentType', 'application/octet-stream'), NULL::bigint, NULL
+    SELECT made ->> 'key', made ->> 'content_type', (made ->> 'size_bytes')::bigint, made ->> 'sha256'
     FROM runs JOIN provider_calls ON provider_calls.run_id = runs.id,
       json_array_elements(provider_calls.answer -> 'kept') AS made
     WHERE runs.finished_at IS NULL AND NOT EXISTS (SELECT FROM objects WHERE key = made ->> 'key')"""

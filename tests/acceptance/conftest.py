@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.embedded.datadir import State, read_state
 
 ADMIN_TOKEN = "acceptance-tests-admin-token"
+OURS = (sys.executable, "-m", "app.cli")
 _READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
 
 
@@ -35,9 +36,13 @@ def quiet_port() -> int:
 
 
 class RunningEasel:
-    """One `easel up`. Its output is kept in `said`; pages of `app_origin` may use it."""
+    """One `easel up`. Its output is kept in `said`; pages of `app_origin` may use it.
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    `program`: the `easel` of another installation.
+    """
+
+    def __init__(self, data: Path, *, program: Sequence[str | Path] = OURS, **settings: str) -> None:
+        self._program = [str(word) for word in program]
         self.data = data
         self.app_port = quiet_port()
         self.app_origin = f"http://127.0.0.1:{self.app_port}"
@@ -51,8 +56,9 @@ class RunningEasel:
         }
         self._environment = kept | own | settings
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "up"],
+            [*self._program, "up"],
             env=self._environment,
+            cwd=data.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -91,7 +97,7 @@ class RunningEasel:
 
     def run(self, *arguments: str) -> str:
         """Another `easel` command beside it; answers what it prints."""
-        command = [sys.executable, "-m", "app.cli", *arguments]
+        command = [*self._program, *arguments]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.strip()
 

@@ -136,6 +136,11 @@ def test_a_second_backup_copies_only_what_is_new(site: Site, tmp_path: Path) -> 
     assert "7 objects" in easel("backup", str(folder), **site.environment).stdout
     assert not (folder / "objects" / key).exists()
 
+    # What a run that has not ended has put away is named as well.
+    site.sql(f"UPDATE runs SET status = 'running', finished_at = NULL WHERE id = '{first['jobId']}'")
+    assert "8 objects" in easel("backup", str(folder), **site.environment).stdout
+    assert (folder / "objects" / key).exists()
+
 
 def test_what_is_missing_or_damaged_is_named(
     site: Site, somewhere_else: Callable[[Site], None], tmp_path: Path
@@ -236,8 +241,9 @@ def test_an_older_schema_is_brought_forward_and_a_newer_one_refused(
     """BK8"""
     folder = tmp_path / "backup"
     newest = site.sql("SELECT version_num FROM alembic_version")[0]["version_num"]
-    site.sql("ALTER TABLE runs DROP COLUMN events_retired")
-    site.sql("UPDATE alembic_version SET version_num = '0017'")
+    site.objects.mkdir(parents=True)
+    somewhere_else(site)
+    asyncio.run(migrate(site.environment["EASEL_DATABASE_URL"], to="0017"))
     site.sql("INSERT INTO workflows (id, name, epoch) VALUES ('wf', 'Old', 'e1')")
     assert easel("backup", str(folder), **site.environment).returncode == 0
     site.objects.mkdir(exist_ok=True)
@@ -281,7 +287,7 @@ def damage(folder: Path, what: str) -> None:
             dump.write_bytes(dump.read_bytes()[:-100])
         case "a key that leads elsewhere":
             index = folder / manifest["dump"].replace(".dump", ".objects.jsonl")
-            index.write_text(json.dumps({"key": "../../secrets"}) + "\n")
+            index.write_text(json.dumps({"key": "../../x", "contentType": "", "sizeBytes": 1, "sha256": ""}) + "\n")
 
 
 def test_what_is_no_whole_backup_is_refused(site: Site, tmp_path: Path) -> None:
