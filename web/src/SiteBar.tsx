@@ -1,8 +1,10 @@
-import { useState } from "react";
+import { Bell } from "./account/Bell";
+import { useAccountMenu } from "./account/useAccountMenu";
 import { followLink, usePath } from "./route";
 import { useMe } from "./session";
-import { isNameless, YourName } from "./sharing/YourName";
+import { isNameless } from "./sharing/YourName";
 import { Button } from "./ui/Button";
+import { MenuButton } from "./ui/MenuButton";
 import mark from "./ui/easel.svg";
 
 const PLACES = [
@@ -15,7 +17,7 @@ const PLACES = [
 export function SiteBar() {
   const me = useMe();
   const path = usePath();
-  const [isNaming, setNaming] = useState(false);
+  const account = useAccountMenu();
   return (
     <header className="gallery__bar">
       <img src={mark} alt="" width="28" height="28" />
@@ -33,11 +35,13 @@ export function SiteBar() {
             Guest
           </span>
         )}
-        <Button look="ghost" aria-label={`${me.name}: change your name`} onClick={() => setNaming(true)}>
-          {isNameless(me) ? "Say who you are" : me.name}
-        </Button>
+        {isNameless(me) && <Button onClick={account.rename}>Say who you are</Button>}
+        <Bell />
+        <MenuButton label={`${me.name}: your account`} look="ghost" items={account.items}>
+          {me.name}
+        </MenuButton>
       </span>
-      {isNaming && <YourName onClose={() => setNaming(false)} />}
+      {account.dialog}
     </header>
   );
 }

@@ -1,13 +1,16 @@
-import { useState } from "react";
-import type { User } from "../client";
+import { useState, type MouseEvent } from "react";
+import { useAccountMenu } from "../account/useAccountMenu";
+import type { User, XY } from "../client";
 import { useCanvas, useCanvasState } from "../react";
 import { useMe } from "../session";
-import { isNameless, YourName } from "../sharing/YourName";
+import { isNameless } from "../sharing/YourName";
 import { Button } from "../ui/Button";
+import { Menu } from "../ui/Menu";
 import { initialsOf } from "./Avatar";
 import { follow, stopFollowing, useFollowing } from "./following";
 
 const SHOWN = 5;
+const GAP = 10; // from the bar to what it opens
 
 /** Everyone who has this canvas open, each once however many tabs they have; you come last. */
 export function People() {
@@ -15,12 +18,16 @@ export function People() {
   const { room } = useCanvas();
   const peers = useCanvasState((state) => state.room.peers);
   const followed = useFollowing((state) => state.userId);
-  const [isNaming, setNaming] = useState(false);
+  const account = useAccountMenu(() => room.reconnect());
+  const [menuAt, setMenuAt] = useState<XY | null>(null);
   const others = new Map<string, User>();
   for (const { user } of Object.values(peers)) if (user && user.id !== me.id) others.set(user.id, user);
   const people = [...others.values()];
   const hidden = people.slice(SHOWN);
-  const rename = (): void => setNaming(true);
+  const openMenu = ({ currentTarget }: MouseEvent): void => {
+    const { left, bottom } = currentTarget.getBoundingClientRect();
+    setMenuAt({ x: left, y: bottom + GAP });
+  };
   return (
     <>
       <ul className="people" aria-label="People here">
@@ -44,13 +51,14 @@ export function People() {
           </li>
         )}
         <li className="avatar" data-testid="presence-avatar" style={{ background: me.color }}>
-          <button type="button" className="avatar__button" title={`${me.name} (you)`} aria-label={`${me.name} (you): change your name`} onClick={rename}>
+          <button type="button" className="avatar__button" title={`${me.name} (you)`} aria-label={`${me.name} (you): your account`} aria-haspopup="menu" onClick={openMenu}>
             {initialsOf(me.name)}
           </button>
         </li>
       </ul>
-      {isNameless(me) && <Button onClick={rename}>Say who you are</Button>}
-      {isNaming && <YourName onClose={() => setNaming(false)} onRenamed={() => room.reconnect()} />}
+      {isNameless(me) && <Button onClick={account.rename}>Say who you are</Button>}
+      {menuAt !== null && <Menu label="Your account" at={menuAt} items={account.items} onClose={() => setMenuAt(null)} />}
+      {account.dialog}
     </>
   );
 }

@@ -22,6 +22,7 @@ import type { Act } from "./shortcuts";
 import { Tools } from "./Tools";
 import { middleOfScreen, useAdding } from "./useAdding";
 import { useArranging } from "./useArranging";
+import { useBeginning } from "./useBeginning";
 import { useClipboard } from "./useClipboard";
 import { useContextMenu } from "./useContextMenu";
 import { useIncomingPictures } from "./useIncomingPictures";
@@ -120,6 +121,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
     history: openHistory,
     help: () => setHelpOpen(true),
   };
+  const begin = useBeginning(acts["fit-view"]);
   useShortcuts(acts, { mayEdit, isCovered });
 
   return (
@@ -170,7 +172,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
         {mayEdit && <WireRefusal />}
         {mayEdit && <SelectionTools acts={acts} />}
       </ReactFlow>
-      {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} />}
+      {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} onBegin={begin} />}
       <Tools acts={acts} />
       {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
       <RunAnnouncer />

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useState } from "react";
+import { Bell } from "../account/Bell";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { closeHistory, openHistory, useHistoryPanel } from "../history/panel";
 import { followLink } from "../route";
@@ -45,6 +46,7 @@ export function TopBar() {
       <div className="bar bar--right">
         <ConnectionPill />
         <People />
+        <Bell />
         <Button look="ghost" icon="history" aria-label="Version history (H)" data-testid="history" aria-expanded={hasHistory} onClick={hasHistory ? closeHistory : openHistory} />
         <Button look="ghost" icon="link" aria-label="Copy link" onClick={copyLink} />
         <Button look={isOwner ? "primary" : "plain"} icon="people" data-testid="share" onClick={() => setSharing(true)}>

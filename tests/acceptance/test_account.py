@@ -1,0 +1,90 @@
+"""Being somebody in the page: what was said to one, and signing out here and everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.test_accessibility import findings
+from tests.acceptance.test_first_light import create, image_node
+from tests.acceptance.test_wiring import canvas_of
+
+pytestmark = pytest.mark.browser
+
+
+def is_signed_out(page: Page, easel: RunningEasel) -> bool:
+    return page.context.request.get(f"{easel.url}/api/me").status == 401
+
+
+def only_401(complaints: list[str]) -> None:
+    """Whoever is signed out is nobody, and the browser's console says so."""
+    assert all("401" in one for one in complaints), complaints
+    complaints.clear()
+
+
+def test_errors_are_read_later_with_their_next_step(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
+) -> None:
+    with easel.client() as client:
+        workflow = create(client, name="News", nodes=[image_node()], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"))
+    canvas_of(page, easel, workflow)
+    node = f"/api/workflows/{workflow['id']}/nodes/fox"
+    failed = "The key was refused. Put a valid OPENAI_API_KEY into .env and start again."
+    with easel.client() as client:
+        for data in ({"jobId": "run_1", "status": "running"}, {"status": "error", "error": failed}):
+            assert client.patch(node, json={"data": data}).status_code == 200
+
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text(failed)
+    toast.get_by_role("button", name="Dismiss").click()
+    expect(toast).to_have_count(0)
+    bell = page.get_by_role("button", name="News, 1 of them unread errors")
+    bell.click()
+    news = page.get_by_test_id("news-list")
+    expect(news).to_contain_text(failed)
+    assert findings(page) == []
+    page.screenshot(path=tmp_path / "news.png")
+    news.get_by_role("button", name="Show").click()
+    expect(news).to_have_count(0)
+    expect(page.locator(".react-flow__node.selected")).to_have_count(1)
+    expect(bell).to_have_count(0)
+    page.get_by_role("button", name="News", exact=True).click()
+    news.get_by_role("button", name="Clear").click()
+    expect(news).to_contain_text("Nothing to tell")
+    page.context.close()
+
+
+def test_signing_out_ends_this_browser_alone_or_all_of_them(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
+) -> None:
+    with easel.client() as client:
+        workflow = create(client, name="Going", nodes=[image_node()], edges=[])
+    here, there, third = (open_page(browser, complaints, easel.run("login-link")) for _ in range(3))
+    for page in (here, there):
+        canvas_of(page, easel, workflow)
+
+    here.get_by_role("button", name="your account").click()
+    here.get_by_role("menuitem", name="Sign out…").click()
+    dialog = here.get_by_role("dialog", name="Sign out")
+    expect(dialog).to_contain_text("You come back with a new login link")
+    here.screenshot(path=tmp_path / "sign-out.png")
+    dialog.get_by_role("button", name="Sign out").click()
+    expect(here.get_by_role("heading", name="Open your login link")).to_be_visible()
+    assert is_signed_out(here, easel)
+    assert not is_signed_out(there, easel)
+
+    third.get_by_role("button", name="your account").click()
+    third.get_by_role("menuitem", name="Sign out everywhere…").click()
+    dialog = third.get_by_role("dialog", name="Sign out everywhere")
+    assert findings(third) == []
+    dialog.get_by_role("button", name="Sign out everywhere").click()
+    expect(there.get_by_role("heading", name="You have been signed out")).to_be_visible()
+    assert is_signed_out(there, easel)
+    assert is_signed_out(third, easel)
+    only_401(complaints)
+    for page in (here, there, third):
+        page.context.close()

@@ -1,0 +1,58 @@
+"""An empty canvas: what it can begin with, up to the first picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.test_accessibility import findings
+from tests.acceptance.test_adding import stored
+from tests.acceptance.test_first_light import create
+from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_templates_begin_a_canvas_and_one_step_takes_them_back(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
+) -> None:
+    with easel.client() as client:
+        workflow = create(client, name="New", nodes=[], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
+    canvas_of(page, easel, workflow)
+    templates = page.get_by_test_id("template")
+    expect(templates).to_have_count(5)
+    page.screenshot(path=tmp_path / "empty.png")
+    assert findings(page) == []
+
+    templates.filter(has_text="Variations").click()
+    expect(page.locator(".react-flow__node")).to_have_count(6)
+    expect(page.locator(".react-flow__edge")).to_have_count(8)
+    page.evaluate(VIEW_AT_REST)
+    expect(page.get_by_test_id("output-node")).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_test_id("prompt-node")).to_be_in_viewport(ratio=0.99)
+    page.screenshot(path=tmp_path / "variations.png")
+    assert findings(page) == []
+    page.keyboard.press("Control+z")
+    expect(page.locator(".react-flow__node")).to_have_count(0)
+    expect(templates).to_have_count(5)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
+    assert stored(easel, workflow["id"])["nodes"] == []
+    page.context.close()
+
+
+def test_from_a_template_to_a_picture_without_writing_a_word(
+    easel: RunningEasel, browser: Browser, complaints: list[str]
+) -> None:
+    page = open_page(browser, complaints, easel.run("login-link"))
+    page.get_by_test_id("new-workflow").click()
+    page.get_by_role("button", name="Prompt to image").press("Enter")
+    image = page.get_by_test_id("image-node")
+    expect(image).to_contain_text("a lighthouse on a cliff")
+    image.get_by_test_id("generate").click()
+    expect(image.get_by_test_id("picture")).to_be_visible(timeout=20_000)
+    page.context.close()
