@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -214,6 +215,37 @@ def test_a_restore_that_fails_changes_nothing(site: Site, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "is as it was" in done.stderr
     assert site.sql("SELECT name FROM accounts WHERE id = 'ada'") == [{"name": "Ada"}]
+
+
+def test_a_schema_of_its_own_is_enough(site: Site, somewhere_else: Callable[[Site], None], tmp_path: Path) -> None:
+    """BK5: where others have `public`, Easel lives in another one, and is brought back to it"""
+
+    def secluded() -> None:
+        name = urlsplit(site.environment["EASEL_DATABASE_URL"]).path[1:]
+        site.sql("CREATE SCHEMA easel")
+        site.sql(f"ALTER DATABASE {name} SET search_path = easel")
+
+    folder = str(tmp_path / "backup")
+    site.objects.mkdir(parents=True)
+    somewhere_else(site)
+    secluded()
+    asyncio.run(migrate(site.environment["EASEL_DATABASE_URL"]))
+    person = site.person(site.serves())
+    workflow_id = person.workflow()
+    assert easel("backup", folder, **site.environment).returncode == 0
+    site.stops()
+    somewhere_else(site)
+
+    refused = easel("restore", folder, **site.environment)
+    secluded()
+    done = easel("restore", folder, **site.environment)
+
+    assert "give its role a search_path that begins with easel" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert site.sql("SELECT id FROM easel.workflows") == [{"id": workflow_id}]
+    assert site.sql("SELECT to_regclass('public.workflows') AS there") == [{"there": None}]
+    site.serves()
+    assert len(person.http.get(f"/api/workflows/{workflow_id}").json()["nodes"]) == 2
 
 
 def test_a_pg_restore_that_dies_changes_nothing(site: Site, tmp_path: Path) -> None:
