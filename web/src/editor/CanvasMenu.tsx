@@ -43,6 +43,8 @@ export function CanvasMenu({ at, acts, clipboard, onClose }: CanvasMenuProps) {
     null,
     act("select-all", "Select everything", { isDisabled: nodes.length === 0 }),
     act("fit-view", "Fit everything in view", { icon: "frame", isDisabled: nodes.length === 0 }),
+    act("export", "Export as a JSON file", { icon: "download" }),
+    act("history", "Version history", { icon: "history" }),
     act("help", "Shortcuts", { icon: "keyboard" }),
   ];
   const forViewers = hasSelection ? [copy] : ofGround.slice(3);

@@ -10,8 +10,10 @@ import { CanvasMenu } from "./CanvasMenu";
 import { Cursors } from "./Cursors";
 import { duplicateSelected } from "./edits";
 import { EmptyCanvas } from "./EmptyCanvas";
+import { exportCanvas } from "./exporting";
 import { Following, SharedView } from "./Following";
 import { stopFollowing } from "./following";
+import { grabbable } from "./grabbable";
 import { FARTHEST, isLarge, sketched } from "./large";
 import { NodeSearch } from "./NodeSearch";
 import { PeerSelections } from "./PeerSelections";
@@ -119,6 +121,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
     "zoom-in": byHand(() => flow.zoomIn({ duration: 120 })),
     "zoom-out": byHand(() => flow.zoomOut({ duration: 120 })),
     history: openHistory,
+    export: () => exportCanvas(canvas, flow.getViewport()),
     help: () => setHelpOpen(true),
   };
   const begin = useBeginning(acts["fit-view"]);
@@ -127,7 +130,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
   return (
     <div className="stage" inert={isCovered}>
       <ReactFlow
-        nodes={large ? sketched(nodes, edges) : nodes}
+        nodes={grabbable(large ? sketched(nodes, edges) : nodes)}
         onlyRenderVisibleElements={large}
         edges={edges}
         nodeTypes={nodeTypes}

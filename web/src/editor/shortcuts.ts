@@ -6,6 +6,7 @@ export type Act =
   | "add-node"
   | "duplicate"
   | "escape"
+  | "export"
   | "fit-view"
   | "group"
   | "help"
@@ -75,6 +76,7 @@ const LOOK: readonly Shortcut[] = [
   { keys: "+", label: "Zoom in", act: "zoom-in", chapter: "Look around" },
   { keys: "-", label: "Zoom out", act: "zoom-out", chapter: "Look around" },
   { keys: ".", label: "Fit everything in view", act: "fit-view", chapter: "Look around" },
+  { keys: "E", label: "Export as a JSON file", act: "export", chapter: "Look around" },
   { keys: "H", label: "Version history", act: "history", chapter: "Look around" },
   { keys: "?", label: "Show this list", act: "help", chapter: "Look around" },
 ];

@@ -1,0 +1,237 @@
+"""What a day at a canvas brings: a lost connection, others who write over one, much to paste, no mouse at hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+
+from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.test_adding import stored
+from tests.acceptance.test_first_light import by_id, create, image_node
+from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
+
+pytestmark = pytest.mark.browser
+
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+class Wire:
+    """The way from a page's sockets to the server, which can be cut."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_cut = False
+        self._routes: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/**", self._take)
+
+    def _take(self, route: WebSocketRoute) -> None:
+        if self.is_cut:
+            route.close(code=1001, reason="")
+            return
+        self._routes.append(route)
+        route.connect_to_server()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for route in self._routes:
+            route.close(code=1001, reason="")
+        self._routes.clear()
+
+
+def card(page: Page, node_id: str) -> Any:
+    return page.locator(f'.stage .react-flow__node[data-id="{node_id}"]')
+
+
+def saved(page: Page) -> None:
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
+
+
+def write(page: Page, node_id: str, text: str) -> None:
+    field = card(page, node_id).get_by_test_id("prompt")
+    field.fill(text)
+    field.blur()
+
+
+@pytest.fixture
+def workflow(easel: RunningEasel) -> dict[str, Any]:
+    owl = image_node("owl") | {"position": {"x": 360, "y": 0}}
+    with easel.client() as client:
+        return create(client, name="A day", nodes=[image_node(), owl], edges=[])
+
+
+def mara_at(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], **options: Any
+) -> Page:
+    with easel.client() as client:
+        invites = f"/api/workflows/{workflow['id']}/invites"
+        invited = client.post(invites, json={"role": "editor", "name": "Mara"}).json()
+    page = open_page(browser, complaints, invited["url"], **options)
+    canvas_of(page, easel, workflow)
+    return page
+
+
+@SCHEMES
+def test_twenty_seconds_without_a_connection_lose_nobodys_work(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path, scheme: str
+) -> None:
+    ada = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
+    ada.clock.install()
+    wire = Wire(ada)
+    canvas_of(ada, easel, workflow)
+    mara = mara_at(easel, browser, complaints, workflow)
+
+    wire.cut()
+    expect(ada.get_by_test_id("connection")).to_have_text("Reconnecting…")
+    write(ada, "fox", "a fox by the sea")
+    ada.keyboard.press("i")
+    expect(ada.get_by_test_id("image-node")).to_have_count(3)
+    expect(ada.get_by_test_id("connection")).to_contain_text("2 changes waiting")
+    ada.screenshot(path=tmp_path / "offline.png")
+    write(mara, "owl", "an owl at night")
+    mara.keyboard.press("u")
+    expect(mara.get_by_test_id("upload-node")).to_have_count(1)
+    saved(mara)
+    ada.clock.fast_forward(20_000)
+    expect(ada.get_by_test_id("connection")).to_contain_text("2 changes waiting")
+
+    wire.is_cut = False
+    ada.clock.fast_forward(60_000)  # past the longest pause between two tries
+    saved(ada)
+    for page in (ada, mara):
+        expect(card(page, "fox").get_by_test_id("prompt")).to_have_value("a fox by the sea")
+        expect(card(page, "owl").get_by_test_id("prompt")).to_have_value("an owl at night")
+        expect(page.locator(".stage .react-flow__node")).to_have_count(4)
+    document = by_id(stored(easel, workflow["id"])["nodes"])
+    assert len(document) == 4
+    assert document["fox"]["data"]["prompt"] == "a fox by the sea"
+    assert document["owl"]["data"]["prompt"] == "an owl at night"
+    for page in (ada, mara):
+        page.context.close()
+
+
+def test_undo_takes_back_ones_own_work_and_spares_what_another_wrote_over_it(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
+) -> None:
+    ada = open_page(browser, complaints, easel.run("login-link"))
+    canvas_of(ada, easel, workflow)
+    mara = mara_at(easel, browser, complaints, workflow)
+    write(ada, "owl", "an owl of mine")
+    saved(ada)
+    write(ada, "fox", "a fox of mine")
+    saved(ada)
+    expect(card(mara, "fox").get_by_test_id("prompt")).to_have_value("a fox of mine")
+    write(mara, "fox", "a fox of Mara's")
+    expect(card(ada, "fox").get_by_test_id("prompt")).to_have_value("a fox of Mara's")
+
+    ada.keyboard.press("Control+z")
+
+    for page in (ada, mara):
+        expect(card(page, "owl").get_by_test_id("prompt")).to_have_value("a fox")
+        expect(card(page, "fox").get_by_test_id("prompt")).to_have_value("a fox of Mara's")
+    ada.keyboard.press("Control+Shift+z")
+    expect(card(mara, "owl").get_by_test_id("prompt")).to_have_value("an owl of mine")
+    for page in (ada, mara):
+        page.context.close()
+
+
+def test_two_hundred_nodes_are_pasted_in_one_step(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
+) -> None:
+    row = range(200)
+    nodes = [image_node(f"n{n}") | {"position": {"x": n % 20 * 320, "y": n // 20 * 260}} for n in row]
+    edges = [{"id": f"w{n}", "source": f"n{n}", "target": f"n{n + 1}"} for n in row[:-1]]
+    ada = open_page(browser, complaints, easel.run("login-link"), permissions=["clipboard-read", "clipboard-write"])
+    canvas_of(ada, easel, workflow)
+    mara = mara_at(easel, browser, complaints, workflow)
+
+    ada.evaluate("text => navigator.clipboard.writeText(text)", json.dumps({"nodes": nodes, "edges": edges}))
+    ada.mouse.move(640, 420)
+    ada.keyboard.press("Control+v")
+
+    for page in (ada, mara):
+        expect(page.locator(".stage .react-flow__node")).to_have_count(202, timeout=20_000)
+        expect(page.locator(".stage .react-flow__edge")).to_have_count(199, timeout=20_000)
+    saved(ada)
+    document = stored(easel, workflow["id"])
+    assert (len(document["nodes"]), len(document["edges"])) == (202, 199)
+    assert document["seq"] == workflow["seq"] + 1
+    ada.keyboard.press("Control+z")
+    for page in (ada, mara):
+        expect(page.locator(".stage .react-flow__node")).to_have_count(2, timeout=20_000)
+    for page in (ada, mara):
+        page.context.close()
+
+
+@SCHEMES
+def test_keyboard_alone_makes_a_canvas_and_a_picture(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
+) -> None:
+    page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
+    new = page.get_by_test_id("new-workflow")
+    expect(new).to_be_visible()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if new.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+
+    page.keyboard.press("Space")
+    page.keyboard.type("prompt")
+    page.keyboard.press("Enter")
+    prompt = page.get_by_test_id("prompt-node")
+    expect(prompt).to_be_visible()
+    page.keyboard.press("l")  # something new at the end of a wire
+    page.keyboard.type("image")
+    page.keyboard.press("Enter")
+    image = page.get_by_test_id("image-node")
+    expect(image).to_be_visible()
+    expect(page.locator(".react-flow__edge")).to_have_count(1)
+
+    field = image.get_by_test_id("prompt")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if field.evaluate("area => area === document.activeElement"):
+            break
+    expect(field).to_be_focused()
+    page.screenshot(path=tmp_path / "focus.png")
+    page.keyboard.type("a heron in the reeds")
+    page.keyboard.press("Control+Enter")
+    expect(image.get_by_test_id("picture")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Shift+Tab")
+    expect(image.get_by_role("button", name="Open picture: a heron in the reeds")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("lightbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("lightbox")).to_have_count(0)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+    page.context.close()
+
+
+def test_editor_whose_link_is_revoked_while_writing_is_told_and_keeps_nothing_open(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
+) -> None:
+    shares = f"/api/workflows/{workflow['id']}/shares"
+    with easel.client() as client:
+        link = client.post(shares, json={"role": "editor"}).json()
+    guest = open_page(browser, complaints, link["url"])
+    expect(guest.get_by_test_id("connection")).to_have_text(re.compile("Live"))
+    write(guest, "fox", "a fox in the rain")
+    saved(guest)
+    guest.evaluate(VIEW_AT_REST)
+    card(guest, "owl").get_by_test_id("prompt").focus()
+
+    with easel.client() as client:
+        assert client.delete(f"{shares}/{link['id']}").status_code == 204
+    expect(guest.get_by_role("heading", name="You no longer have access")).to_be_visible()
+    guest.screenshot(path=tmp_path / "put-out.png")
+
+    expect(guest.get_by_test_id("image-node")).to_have_count(0)
+    assert by_id(stored(easel, workflow["id"])["nodes"])["fox"]["data"]["prompt"] == "a fox in the rain"
+    guest.context.close()
