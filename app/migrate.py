@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import asyncpg
+import structlog
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.auth.accounts import ensure_owner
 from app.revision import MIGRATIONS
+from app.settings import SettingsError
 
+log = structlog.get_logger(__name__)
+
+LOCK_WAIT_MS = 2000  # whoever comes after us on a table waits as long as we do: nobody notices two seconds
+PATIENCE_S = 600.0  # for a backup, or a report, that has the table for a while
+PAUSE_S = 1.0
+_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 _LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
 
 
 NEWEST = "head"
 
 
-async def migrate(database_url: str, *, to: str = NEWEST) -> list[str]:
+async def migrate(database_url: str, *, to: str = NEWEST, patience_s: float = PATIENCE_S) -> list[str]:
     """Apply what is missing, in one transaction a step, and make the owner's account; answers the revisions applied.
 
-    `to`: an older revision, to try an upgrade from it. It gets no owner: the code knows the newest tables only.
+    A table that somebody has is tried again and again, so that nobody has to wait behind us (UP5). Raises SettingsError
+    after `patience_s`. `to`: an older revision, to try an upgrade from it. It gets no owner: the code knows the newest
+    tables only.
     """
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url, timeout=10), poolclass=NullPool
@@ -35,7 +48,7 @@ async def migrate(database_url: str, *, to: str = NEWEST) -> list[str]:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
             await connection.commit()
-            applied = await connection.run_sync(_upgrade, to)
+            applied = await _upgrade_in_turn(connection, to, patience_s)
     finally:
         await engine.dispose()
     if to != NEWEST:
@@ -46,6 +59,29 @@ async def migrate(database_url: str, *, to: str = NEWEST) -> list[str]:
     finally:
         await owner.close()
     return applied
+
+
+async def _upgrade_in_turn(connection: AsyncConnection, to: str, patience_s: float) -> list[str]:
+    applied: dict[str, None] = {}
+    deadline = time.monotonic() + patience_s
+    while True:
+        await connection.execute(text(f"SET lock_timeout = {LOCK_WAIT_MS}"))
+        await connection.commit()
+        try:
+            applied |= dict.fromkeys(await connection.run_sync(_upgrade, to))
+        except DBAPIError as error:
+            await connection.rollback()
+            if getattr(error.orig, "sqlstate", None) not in {_LOCK_NOT_AVAILABLE, _DEADLOCK}:
+                raise
+            if time.monotonic() > deadline:
+                raise SettingsError(
+                    "A table that has to be changed has been in use for minutes: look for long transactions in "
+                    "pg_stat_activity, end them, and run `easel migrate` again."
+                ) from error
+            log.warning("migrate.waits", reason="somebody uses a table that is to be changed", again_in_s=PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
+        else:
+            return list(applied)
 
 
 def _upgrade(connection: SyncConnection, to: str) -> list[str]:

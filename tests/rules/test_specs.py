@@ -36,7 +36,7 @@ def cited() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("spec", SPECS)
 def test_every_rule_is_held_by_a_test(spec: str) -> None:
     rules = rules_of(spec)
-    assert len(rules) > 8, "this test has stopped seeing the rules: fix it, do not lower the number"
+    assert len(rules) > 15, "this test has stopped seeing the rules: fix it, do not lower the number"
 
     assert rules - {rule for rule, _ in cited()} == set()
 

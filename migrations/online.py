@@ -1,0 +1,23 @@
+"""What a migration does to tables that are in use (docs/ops/upgrades.md)."""
+
+from __future__ import annotations
+
+import re
+
+from alembic import op
+
+
+def build_index(statement: str) -> None:
+    """`CREATE [UNIQUE] INDEX CONCURRENTLY name ON …`: writers go on meanwhile.
+
+    Nothing else may be in the same migration: what came before is committed first. A build that was cut off leaves an
+    index that is not used and costs every write: it is taken away, and built again.
+    """
+    found = re.fullmatch(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+) ON .+", statement, re.DOTALL)
+    if found is None:
+        raise ValueError(f"{statement!r} builds no index concurrently")
+    with op.get_context().autocommit_block():
+        # It waits for transactions that are under way, and nobody waits for it.
+        op.execute("SET lock_timeout = 0")
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {found[1]}")
+        op.execute(statement)
