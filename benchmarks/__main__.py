@@ -47,13 +47,6 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
 @click.option("--peer", "peers", multiple=True, help="Measure these peers only; `none` for Easel alone.")
 @click.option("--deflate", is_flag=True, help="Easel's clients offer permessage-deflate.")
 @click.option(
-    "--harness",
-    type=click.Path(path_type=Path),
-    envvar="EASEL_BENCH_PEERS",
-    default=ROOT.parent / "shared/bench/peers",
-    help="The peers' harness (EASEL_BENCH_PEERS).",
-)
-@click.option(
     "--work",
     type=click.Path(path_type=Path),
     envvar="PERF_DIR",
@@ -69,7 +62,6 @@ def main(
     load: int | None,
     peers: tuple[str, ...],
     deflate: bool,
-    harness: Path,
     work: Path,
     results: Path,
     report: bool,
@@ -80,7 +72,7 @@ def main(
     if not report:
         work.mkdir(parents=True, exist_ok=True)
         machine.claim_load_core()
-        chosen = Harness(harness, work)
+        chosen = Harness(work)
         chosen.set_up()
         with databases(work) as stored:
             bench = Bench(DEPTHS[depth], chosen, stored, Generator(chosen.generator), kept, peers, load, deflate)

@@ -1,4 +1,4 @@
-"""Who is measured: a peer of the harness, or Easel. Each is started afresh for every run, on the server's core."""
+"""Who is measured: a peer, or Easel. Each is started afresh for every run, on the server's core."""
 
 import contextlib
 import itertools
@@ -47,7 +47,7 @@ class Contender(Protocol):
     """Set for a server that merges: how often it tells the newest."""
     holds_document: bool
     stamp_bytes: int
-    """What the harness's stamp adds to each move that is delivered."""
+    """What the generator's mark adds to each move that is delivered."""
 
     def serving(self, *, seeded: bool = False) -> contextlib.AbstractContextManager[Target]: ...
 
@@ -57,7 +57,7 @@ class Peer:
 
     def __init__(self, name: str, spec: PeerSpec, harness: Harness) -> None:
         self.name = name
-        self.holds_document = spec.doc
+        self.holds_document = spec.holds_document
         self.stamp_bytes = STAMP_BYTES[spec.proto]
         self._spec = spec
         self._harness = harness
@@ -65,11 +65,19 @@ class Peer:
     @contextlib.contextmanager
     def serving(self, *, seeded: bool = False) -> Iterator[Target]:
         port = free_port()
-        command = [word.replace("{port}", str(port)) for word in self._spec.cmd]
-        env = self._harness.environment(self._spec, seeded=seeded)
+        command = [word.replace("{port}", str(port)) for word in self._spec.command]
+        env = self._harness.environment(seeded=seeded)
         with running(command, env, self._harness.work / "peer.log", machine.SERVER_CORE) as pid:
             _wait_for_port(port, self.name)
-            arguments = ["--port", str(port), "--proto", self._spec.proto, "--path", self._spec.path, *self._spec.lg]
+            arguments = [
+                "--port",
+                str(port),
+                "--proto",
+                self._spec.proto,
+                "--path",
+                self._spec.path,
+                *self._spec.options,
+            ]
             yield Target(
                 pids=machine.tree(pid),
                 arguments=lambda _rooms, _clients: [*arguments, "--prefix", next(_prefixes)],

@@ -84,7 +84,7 @@ class Generator:
     def run(self, target: Target, load: Load, *, merges_ms: int | None = None) -> Seen:
         machine.wait_until_quiet()
         foreign = machine.ForeignLoad()
-        coalesce = ["--coalesce"] if merges_ms and not load.is_durable else []
+        coalesce = ["--merges"] if merges_ms and not load.is_durable else []
         words = [*target.arguments(load.rooms, load.clients), *load.arguments(), *coalesce]
         done = self._start(target, words)
         if done.returncode or not done.stdout.strip():
@@ -94,7 +94,7 @@ class Generator:
 
     def join(self, target: Target, count: int, at_once: int = 1) -> Joins:
         machine.wait_until_quiet()
-        done = self._start(target, [*target.joining, "--join", str(count), "--conc", str(at_once)])
+        done = self._start(target, [*target.joining, "--join", str(count), "--at-once", str(at_once)])
         return msgspec.json.decode(done.stdout, type=Joins)
 
     def hold(self, target: Target, rooms: int, clients: int, hold_s: float) -> "subprocess.Popen[str]":

@@ -1,11 +1,10 @@
-"""The peers' harness: finding it, setting it up, and the load generator built from it with Easel's protocol added."""
+"""The peers of benchmarks/peers and the load generator: installed, built, and how each is spoken to."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -13,66 +12,102 @@ import msgspec
 from benchmarks.errors import BenchmarkError
 
 HERE = Path(__file__).parent
-NEEDED_TOOLS = ("python3", "node", "npm", "gcc", "patch", "taskset")
+SOURCES = HERE / "peers"
+NEEDED_TOOLS = ("node", "npm", "gcc", "taskset")
+NODE_FOLDERS = (".", "y-websocket")  # y-websocket's server wants another yjs than the others
+SOCKET_IO_PATH = "/socket.io/?EIO=4&transport=websocket&room={room}"
 
 
 class PeerSpec(msgspec.Struct, frozen=True):
-    """How the harness starts one peer and speaks to it."""
+    """How one peer is started, and what the generator is told to speak to it."""
 
-    cmd: list[str]
-    env: dict[str, str]
+    command: list[str]
     proto: str = "raw"
     path: str = "/{room}"
-    lg: list[str] = msgspec.field(default_factory=list)
-    doc: bool = False
-    """Whether it holds a document: others only pass messages on."""
+    options: list[str] = []
+    holds_document: bool = False
+    """Others only pass messages on."""
 
 
 class Harness:
-    def __init__(self, folder: Path, work: Path) -> None:
-        if not (folder / "bench.py").exists():
-            raise BenchmarkError(
-                f"The peers' harness is not at {folder}: give its folder with --harness or EASEL_BENCH_PEERS "
-                "(it holds bench.py, loadgen.c and servers/)."
-            )
+    """Everything lies under `work`; the repository is only read."""
+
+    def __init__(self, work: Path) -> None:
         missing = [tool for tool in NEEDED_TOOLS if shutil.which(tool) is None]
         if missing:
-            raise BenchmarkError(f"The peers' harness needs {', '.join(missing)} on PATH.")
-        self.folder = folder.resolve()
+            raise BenchmarkError(f"The benchmarks need {', '.join(missing)} on PATH.")
         self.work = work
         self.seed = work / "seed"
-        self.generator = work / "easel-loadgen"
+        self.generator = work / "loadgen"
+        self._node = work / "node"
+        self._schema = work / "tldraw-schema.json"
 
     def set_up(self) -> None:
-        """Install the peers under the work folder, once, and build the generator."""
+        """Install what a lock names, once and again when it changes; build the generator. Raises BenchmarkError."""
+        for folder in NODE_FOLDERS:
+            self._install_node(SOURCES / folder, self._node / folder)
+        self._python = install_python(self.work / "pycrdt", SOURCES / "pycrdt.lock")
         if not (self.seed / "nodes.json").exists():
-            click.echo(f"Setting the peers up under {self.work} (some minutes, once) …", err=True)
-            self._run([str(self.folder / "setup.sh")], "The peers could not be set up", env=self._environment())
-        source = self.work / "easel-loadgen.c"
-        patched = ["patch", "--silent", "-o", str(source), str(self.folder / "loadgen.c"), str(HERE / "loadgen.patch")]
-        self._run(patched, "This harness has another loadgen.c than benchmarks/loadgen.patch was made for")
-        built = ["gcc", "-O2", "-march=native", f"-I{HERE}", "-o", str(self.generator), str(source), "-lz"]
-        self._run(built, "The load generator does not compile (gcc and zlib's headers are needed)")
+            _run(["node", str(self._node / "seed.mjs"), str(self.seed)], "The document of W5 could not be made")
+        built = ["gcc", "-O2", "-march=native", "-o", str(self.generator), str(HERE / "loadgen.c"), "-lz"]
+        _run(built, "The load generator does not compile (gcc and zlib's headers are needed)")
 
     def peers(self) -> dict[str, PeerSpec]:
-        """By name. Prototypes of Easel's own design and the machine's limit are no peers."""
-        os.environ["PERF_DIR"] = str(self.work)  # bench.py reads it when it is imported
-        spec = importlib.util.spec_from_file_location("peer_bench", self.folder / "bench.py")
-        if spec is None or spec.loader is None:
-            raise BenchmarkError(f"{self.folder / 'bench.py'} cannot be read.")
-        module: Any = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found = msgspec.convert(module.PEERS, dict[str, PeerSpec])
-        return {name: peer for name, peer in found.items() if not name.startswith(("tick", "batch", "c-limit"))}
+        """By name."""
+        schema = ["--schema", str(self._schema)]
+        one_by_one = ["--burst", "1"]  # pycrdt-websocket 0.16 hangs clients that open a new room at the same moment
+        return {
+            "hocuspocus": PeerSpec(self._script("hocuspocus.mjs"), proto="hocus", holds_document=True),
+            "y-websocket-server": PeerSpec(self._script("y-websocket/server.mjs"), proto="yws", holds_document=True),
+            "tldraw sync-core": PeerSpec(
+                self._script("tldraw.mjs"), proto="tldraw", options=schema, holds_document=True
+            ),
+            "pycrdt-websocket": PeerSpec(
+                [str(self._python), str(SOURCES / "pycrdt_rooms.py"), "{port}"],
+                proto="yws",
+                options=one_by_one,
+                holds_document=True,
+            ),
+            "socket.io": PeerSpec(self._script("socketio.mjs"), proto="sio", path=SOCKET_IO_PATH),
+            "node ws": PeerSpec(self._script("relay.mjs")),
+        }
 
-    def environment(self, peer: PeerSpec, *, seeded: bool) -> dict[str, str]:
-        seed = {"SEED": str(self.seed)} if seeded else {}
-        return self._environment() | {"PYTHONPATH": str(self.folder / "servers")} | peer.env | seed
+    def environment(self, *, seeded: bool) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name != "SEED"}
+        return kept | {"SCHEMA_OUT": str(self._schema)} | ({"SEED": str(self.seed)} if seeded else {})
 
-    def _environment(self) -> dict[str, str]:
-        return os.environ | {"PERF_DIR": str(self.work)}
+    def _script(self, name: str) -> list[str]:
+        return ["node", str(self._node / name), "{port}"]
 
-    def _run(self, command: list[str], trouble: str, env: dict[str, str] | None = None) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)  # noqa: S603 - our own
-        if done.returncode:
-            raise BenchmarkError(f"{trouble}: {(done.stderr or done.stdout).strip()[-600:]}")
+    def _install_node(self, source: Path, into: Path) -> None:
+        """A script finds its packages beside itself, so the scripts are copied to them."""
+        into.mkdir(parents=True, exist_ok=True)
+        lock, done = source / "package-lock.json", into / "installed.lock"
+        for file in (*source.glob("*.mjs"), lock, source / "package.json", source / ".npmrc"):
+            shutil.copy(file, into)
+        if done.exists() and done.read_bytes() == lock.read_bytes():
+            return
+        click.echo(f"Installing the peers under {into} (a minute, once) …", err=True)
+        _run(["npm", "ci", "--silent"], "The peers could not be installed", cwd=into)
+        done.write_bytes(lock.read_bytes())
+
+
+def install_python(venv: Path, lock: Path) -> Path:
+    """The Python of a peer's own environment with what its lock names, made once. Raises BenchmarkError."""
+    python, done = venv / "bin" / "python", venv / "installed.lock"
+    if done.exists() and done.read_bytes() == lock.read_bytes():
+        return python
+    click.echo(f"Installing {lock.stem} under {venv} …", err=True)
+    uv = HERE.parent / ".setup" / "uv" / "bin" / "uv"
+    program = str(uv) if uv.exists() else "uv"
+    trouble = f"{lock.stem} could not be installed"
+    _run([program, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], trouble)
+    _run([program, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)], trouble)
+    done.write_bytes(lock.read_bytes())
+    return python
+
+
+def _run(command: list[str], trouble: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)  # noqa: S603 - our own words
+    if done.returncode:
+        raise BenchmarkError(f"{trouble}: {(done.stderr or done.stdout).strip()[-600:]}")

@@ -5,8 +5,6 @@ import contextlib
 import itertools
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,6 @@ from statistics import median, quantiles
 from typing import cast
 from urllib.parse import urlsplit
 
-import click
 import httpx
 import msgspec
 import uvloop
@@ -23,6 +20,7 @@ from benchmarks import machine
 from benchmarks.bench import Bench
 from benchmarks.contenders import free_port, running, some_nodes
 from benchmarks.errors import BenchmarkError
+from benchmarks.harness import install_python
 from benchmarks.results import Row
 
 HERE = Path(__file__).parent
@@ -50,7 +48,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 def measure_rest(bench: Bench) -> None:
     """Both servers run for the whole time and are asked in turn: what disturbs one round disturbs both."""
-    python = set_up(bench.harness.work)
+    python = install_python(bench.harness.work / "fastapi", HERE / "peers" / "fastapi.lock")
     with _easel(bench) as easel, _peer(bench, python) as peer:
         for case in CASES:
             found: dict[str, list[Measured]] = {"easel": [], PEER: []}
@@ -76,27 +74,6 @@ def _figures(rounds: list[Measured]) -> dict[str, float | None]:
 
 
 # Who is asked
-
-
-def set_up(work: Path) -> Path:
-    """The Python of the peer's own environment, made once. Raises BenchmarkError."""
-    venv = work / "fastapi"
-    python, lock = venv / "bin" / "python", HERE / "peers" / "fastapi.lock"
-    done = venv / "installed.lock"
-    if done.exists() and done.read_bytes() == lock.read_bytes():
-        return python
-    click.echo(f"Setting FastAPI up under {venv} …", err=True)
-    uv = HERE.parent / ".setup" / "uv" / "bin" / "uv"
-    program = str(uv) if uv.exists() else "uv"
-    for command in (
-        [program, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)],
-        [program, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)],
-    ):
-        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-        if run.returncode:
-            raise BenchmarkError(f"FastAPI cannot be set up: {run.stderr.strip()[-600:]}")
-    done.write_bytes(lock.read_bytes())
-    return python
 
 
 @contextlib.contextmanager

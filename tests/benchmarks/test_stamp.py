@@ -18,4 +18,4 @@ def test_time_travels_in_a_drag_and_is_read_back(tmp_path: Path) -> None:
     said, seen = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
 
     assert said == '{"type":"presence","set":{"drag":{"n12":{"x":123456,"y":27.5}}}}'
-    assert seen == "3 delivered, 3 own, 3 at 7 ms"
+    assert seen == "4 delivered, 4 own, 3 at 7 ms, 1 at 9 ms"

@@ -19,7 +19,12 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 NAMELESS = {"utils", "helpers", "common", "misc", "base", "manager", "util", "helper"}
 LONG = {"tests/jobs/test_runner.py": "each way in which a run can go wrong, beside the others"}
 """Files and functions (`file::function`) that may be longer, and why."""
-LOCK_FILES = ("requirements.lock", "web/package-lock.json", ".ci/uv.lock", ".ci/node.lock")
+PEERS = "benchmarks/peers"
+LOCK_FILES = (
+    *("requirements.lock", "web/package-lock.json", ".ci/uv.lock", ".ci/node.lock"),
+    *(f"{PEERS}/package-lock.json", f"{PEERS}/y-websocket/package-lock.json"),
+    *(f"{PEERS}/pycrdt.lock", f"{PEERS}/fastapi.lock"),
+)
 REGISTRY = re.compile(
     r"https?://(?!registry\.npmjs\.org/)[^/\s\"]*(?:/(?:simple|npm|pypi|artifactory|packages)/|:\d+/)"
 )
