@@ -50,7 +50,8 @@ def test_a_page_that_is_ahead_of_a_backup_takes_it_and_keeps_what_was_never_stor
     assert read_state(data) is None, "what was started for the while has ended"
     running = RunningEasel(data, EASEL_PORT=port)
     try:
-        live(page)
+        # It has tried for a while by now, and waits longer between two tries.
+        expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=30_000)
         expect(page.locator(".react-flow__node")).to_have_count(3)  # fox, owl again, and the fox's late double
         assert page.evaluate("window.isTheSame")
         with running.client() as client:
