@@ -51,7 +51,8 @@ _NODES = """
     FROM generate_series(1, $1::int) w, generate_series(1, $2::int) n"""
 _EDGES = """
     INSERT INTO workflow_edges (workflow_id, id, source, target, ord, record)
-    SELECT 'wf_' || w, 'e' || n, 'n' || n, 'n' || n + 1, n, json_build_object('animated', true)
+    SELECT 'wf_' || w, 'e' || n, 'n' || n, 'n' || n + 1, n,
+      json_build_object('id', 'e' || n, 'source', 'n' || n, 'target', 'n' || n + 1, 'animated', true)
     FROM generate_series(1, $1::int) w, generate_series(1, $2::int - 1) n"""
 # Run g is the g-th newest, and its workflow's turn comes round: everybody's runs are everywhere.
 _RUNS = """
