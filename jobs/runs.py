@@ -16,6 +16,7 @@ from jobs.providers.registry import Registry, name_of
 from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, Status, check_request, new_payload
 from jobs.sources import Sources
 from jobs.store.bells import BellStore
+from jobs.store.run_lists import Wanted
 from jobs.store.runs import NewRun, RunStore
 from jobs.tracing import traceparent
 
@@ -122,16 +123,8 @@ class Runs:
         limit: int = DEFAULT_LIMIT,
     ) -> Page[ImageJobRecord]:
         """Newest first, of every workflow where the account is a member."""
-        runs = await self._store.visible_to(
-            account_id,
-            workflow_id=workflow_id,
-            node_id=node_id,
-            status=status,
-            provider=provider,
-            dead=dead,
-            before=place_of(cursor),
-            limit=checked_limit(limit),
-        )
+        wanted = Wanted(workflow_id, node_id, status, provider, dead, place_of(cursor))
+        runs = await self._store.visible_to(account_id, wanted, checked_limit(limit))
         last = Place(runs[-1].started_at, runs[-1].id) if runs else None
         return page_of([run.record(self._picture_url) for run in runs], limit, last)
 

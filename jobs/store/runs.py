@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from canvas.errors import Conflict, EaselError, NotFound
 from canvas.ids import new_id
@@ -10,11 +10,13 @@ from canvas.relay.port import CancelHint, Relay
 from canvas.store.postgres import Pool, reaching_the_database
 from jobs.errors import PriceUnknown
 from jobs.providers.port import Plan
-from jobs.run import Payload, Run, StartImageJobRequest, Status
+from jobs.run import Payload, Run, StartImageJobRequest
+from jobs.store import run_lists
 from jobs.store.batch_places import QUEUE, fill
 from jobs.store.costs import COST, check_budget
 from jobs.store.quotas import Limits, Payer, check_quotas, payer_of
 from jobs.store.rows import json_of, run_of
+from jobs.store.run_lists import Wanted
 from jobs.store.turn import Turn, turn, turns
 
 NO_SUCH_NODE = "There is no such node on this workflow. Add it before you run it."
@@ -230,25 +232,8 @@ class RunStore:
         async with reaching_the_database():
             return [run_of(row) for row in await self._database.fetch(_LIVE_OF_WORKFLOW, workflow_id)]
 
-    async def visible_to(
-        self,
-        account_id: str,
-        *,
-        workflow_id: str | None,
-        node_id: str | None,
-        status: Status | None,
-        provider: str | None,
-        dead: bool | None = None,
-        before: tuple[Any, str] | None,
-        limit: int,
-    ) -> list[Run]:
-        """Runs of the workflows where the account is a member, newest first."""
-        at, id_ = before or (None, None)
-        async with reaching_the_database():
-            rows = await self._database.fetch(
-                _VISIBLE, account_id, workflow_id, node_id, status, provider, at, id_, limit, dead
-            )
-        return [run_of(row) for row in rows]
+    async def visible_to(self, account_id: str, wanted: Wanted, limit: int) -> list[Run]:
+        return await run_lists.visible_to(self._database, account_id, wanted, limit)
 
     async def dead(self, limit: int) -> list[Run]:
         """Failed runs whose attempts are used up, or whose outcome nobody knows, of everybody; newest first."""
@@ -328,20 +313,3 @@ _CANCEL = f"""
 _DEAD = "SELECT * FROM runs WHERE is_dead ORDER BY started_at DESC, id DESC LIMIT $1"
 _DISMISS = "UPDATE runs SET is_dead = false WHERE id = $1 AND is_dead RETURNING *"
 _DISMISS_ALL = "UPDATE runs SET is_dead = false WHERE is_dead RETURNING id"
-_WANTED = """
-    ($3::text IS NULL OR node_id = $3) AND ($4::text IS NULL OR status = $4)
-    AND ($5::text IS NULL OR provider = $5) AND ($9::boolean IS NULL OR is_dead = $9)
-    AND ($6::timestamptz IS NULL OR (started_at, id) < ($6, $7::text))"""
-# One step down an index per workflow, and a walk down those of a page's workflows alone: the page's runs are of those
-# whose newest is newest. So the cost grows with the page, little with somebody's workflows, and not with the table.
-_VISIBLE = f"""
-    WITH heads AS (
-      SELECT mine.workflow_id FROM workflow_roles AS mine CROSS JOIN LATERAL (
-        SELECT started_at, id FROM runs WHERE subject_id = mine.workflow_id AND {_WANTED}
-        ORDER BY started_at DESC, id DESC LIMIT 1) AS newest
-      WHERE mine.account_id = $1 AND ($2::text IS NULL OR mine.workflow_id = $2)
-      ORDER BY newest.started_at DESC, newest.id DESC LIMIT $8)
-    SELECT runs.* FROM heads CROSS JOIN LATERAL (
-      SELECT * FROM runs WHERE subject_id = heads.workflow_id AND {_WANTED}
-      ORDER BY started_at DESC, id DESC LIMIT $8) AS runs
-    ORDER BY runs.started_at DESC, runs.id DESC LIMIT $8"""

@@ -24,8 +24,10 @@ from jobs.store import (
     objects,
     quotas,
     renders,
+    run_lists,
     runs,
 )
+from jobs.store.run_lists import Wanted
 from tests.jobs.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -100,12 +102,24 @@ def listing(wanted: RenderFilter, before: Place | None = None) -> tuple[str, tup
     return query, tuple(values)
 
 
+LISTED = (
+    Wanted(status="failed"),
+    Wanted(dead=True),
+    Wanted(before=(NOW, "r9")),
+    Wanted(node_id="n3", status="completed", provider="local", before=(NOW, "r9"), dead=False),
+)
+
+
+def built(query: tuple[str, list[Any]]) -> tuple[str, tuple[Any, ...]]:
+    return query[0], tuple(query[1])
+
+
 async def test_no_list_reads_a_whole_table(crowded: World) -> None:
     """MR1"""
     long_ago = timedelta(seconds=10)
     queries: list[tuple[str, tuple[Any, ...]]] = [
-        (runs._VISIBLE, ("a5", None, None, None, None, None, None, 50, None)),
-        (runs._VISIBLE, ("a5", "w4", "n3", "completed", "local", NOW, "r9", 50, False)),
+        *(built(run_lists.recent("a5", wanted, 50)) for wanted in LISTED),
+        *(built(run_lists.of_each_workflow("a5", wanted, 50)) for wanted in (Wanted(), Wanted("w4"), *LISTED)),
         (runs._DEAD, (50,)),
         (imports._STORED, ("a5", b"x", "d7")),
         (imports._HAS_RUN, ("w7", "n6")),
