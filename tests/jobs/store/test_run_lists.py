@@ -18,6 +18,10 @@ pytestmark = pytest.mark.anyio
 BEGAN = datetime(2026, 11, 22, tzinfo=UTC)
 ACCOUNTS, WORKFLOWS, RUNS, QUESTIONS = 4, 12, 300, 60
 REQUEST = '{"nodeId": "n0", "workflowId": "w0", "provider": "local", "promptSpec": {"basePrompt": "a fox"}}'
+INSERT = """
+    INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request, payload,
+      started_at, finished_at, is_dead)
+    VALUES ($1, $2, $3, 'a0', $4, 'x', $5, 'm', $8, '{"salt": "x"}', $6, $6, $7)"""
 STATUSES = ("completed", "failed", "cancelled")
 
 
@@ -49,8 +53,7 @@ async def populate(world: World, dice: random.Random) -> tuple[dict[str, set[str
             "started_at": BEGAN + timedelta(minutes=dice.randrange(RUNS // 3)),
         }
         await world.database.execute(
-            """INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request,
-              started_at, finished_at, is_dead) VALUES ($1, $2, $3, 'a0', $4, 'x', $5, 'm', $8, $6, $6, $7)""",
+            INSERT,
             *(run[name] for name in ("id", "subject_id", "node_id", "status", "provider", "started_at", "is_dead")),
             REQUEST,
         )
