@@ -16,8 +16,8 @@ from tests.ops.large import Size, fill
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
-SMALL = Size(workflows=60, nodes=100, runs=60, events=10)
-"""As empty as an installation can be whose first page of every list is full."""
+SMALL = Size(workflows=60, nodes=100, runs=1_000, events=10)
+"""As empty as an installation can be whose first page of failed runs (one in twenty) is full."""
 LARGE = Size(workflows=1_000, nodes=100, runs=100_000, events=10)
 ROUNDS = 150
 ROUTES = {
@@ -39,6 +39,8 @@ def test_lists_and_documents_open_as_in_an_empty_installation(tmp_path: Path) ->
         try:
             people = [await inhabited(site, size) for site, size in zip(sites, (SMALL, LARGE), strict=True)]
             found = await sites[0].run(lambda: {name: asked(people, path) for name, path in ROUTES.items()})
+            for person in people:
+                person.http.close()
         finally:
             for site in sites:
                 await site.stop()
