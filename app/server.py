@@ -17,6 +17,7 @@ import uvicorn
 from litestar import Litestar, Response
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler
 
@@ -36,7 +37,7 @@ from app.routes.health import HealthController
 from app.routes.metrics import MetricsController
 from app.routes.notices import FailureWebhookController, NoticesController
 from app.routes.objects import LinksController, ObjectsController
-from app.routes.page import page_routes
+from app.routes.page import on_unknown_address, page_routes
 from app.routes.renders import RendersController
 from app.routes.rooms import room
 from app.routes.runs import ProvidersController, RunsController, WorkflowEventsController
@@ -107,7 +108,7 @@ def create_app(services: Services, hub: Hub, stopping: Stopping, store_url: str 
         ],
         guards=[requires_sign_in],
         before_request=_say_methods,
-        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes the one exception it is listed for
+        exception_handlers=HANDLERS | {NotFoundException: on_unknown_address},  # type: ignore[arg-type]  # each takes the one exception it is listed for
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=_cors(settings),
         openapi_config=None,

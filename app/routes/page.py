@@ -5,12 +5,13 @@ from pathlib import Path
 
 from litestar import Response, get
 from litestar.enums import MediaType
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
-from app.problems import PROBLEM_JSON, AnyRequest, on_easel_error
+from app.problems import PROBLEM_JSON, AnyRequest, on_easel_error, on_http_error
 from app.routes.access import OPEN
 from canvas.errors import EaselError
 
@@ -42,6 +43,18 @@ def on_refused_link(request: AnyRequest, error: EaselError) -> Response[str] | R
     reason = f'<meta name="easel-refusal" content="{escape(error.code)}" data-detail="{escape(error.detail)}" />'
     html = index.read_text().replace("</head>", f"  {reason}\n  </head>", 1)
     return Response(html, status_code=error.status, media_type=MediaType.HTML, headers=answer.headers)
+
+
+def on_unknown_address(request: AnyRequest, error: NotFoundException) -> Response[str] | Response[dict[str, object]]:
+    """Where there is nothing, a person gets the page, which says so and leads on; a program gets the problem."""
+    answer = on_http_error(request, error)
+    answer.headers |= {"Vary": "Accept"}
+    index = DIST / "index.html"
+    wanted = request.accept.best_match([PROBLEM_JSON, MediaType.JSON, MediaType.HTML])
+    if wanted != MediaType.HTML or request.url.path.startswith("/api/") or not index.is_file():
+        return answer
+    headers = answer.headers | {"Cache-Control": "no-store"}
+    return Response(index.read_text(), status_code=404, media_type=MediaType.HTML, headers=headers)
 
 
 def page_routes() -> list[HTTPRouteHandler | Router]:

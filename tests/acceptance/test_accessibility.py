@@ -42,6 +42,7 @@ def workflow(easel: RunningEasel) -> dict[str, Any]:
 def test_pages_of_somebody_signed_in(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], scheme: str
 ) -> None:
+    """PG17"""
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
     expect(page.get_by_test_id("workflow-item").first).to_be_visible()
     found = {"list": findings(page)}
@@ -84,6 +85,7 @@ def test_pages_of_somebody_signed_in(
 def test_pages_of_guests_and_of_nobody(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], scheme: str
 ) -> None:
+    """PG17"""
     with easel.client() as client:
         shares = f"/api/workflows/{workflow['id']}/shares"
         link = client.post(shares, json={"role": "viewer"}).json()
@@ -109,5 +111,70 @@ def test_pages_of_guests_and_of_nobody(
     problems = [f"{place}: {one}" for place, ones in found.items() for one in ones]
     assert problems == [], "\n".join(problems)
     assert all("404" in one or "401" in one for one in complaints), complaints  # of the link, and of nobody
+    complaints.clear()
+    page.context.close()
+
+
+def seen(page: Page, found: dict[str, list[str]], name: str) -> None:
+    """Looks at what has opened, and closes it."""
+    expect(page.get_by_role("dialog", name=name, exact=True).last).to_be_visible()
+    found[name] = findings(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name=name, exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_dialogs_and_menus_of_the_canvas(
+    easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], scheme: str
+) -> None:
+    """PG17"""
+    page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
+    page.goto(f"{easel.url}/w/{workflow['id']}")
+    picture = page.get_by_test_id("picture").first
+    expect(picture).to_be_visible()
+    found: dict[str, list[str]] = {}
+
+    page.keyboard.press("Space")
+    seen(page, found, "Add a node")
+    picture.click()
+    seen(page, found, "Picture")
+    page.get_by_test_id("image-node").first.locator(".card__head").click(button="right")
+    seen(page, found, "What is selected")
+    page.mouse.click(200, 300, button="right")
+    seen(page, found, "Canvas")
+    page.get_by_role("button", name="your account").click()
+    seen(page, found, "Your account")
+    for item, name in (
+        ("Your name…", "Your name"),
+        ("Sign out…", "Sign out"),
+        ("Sign out everywhere…", "Sign out everywhere"),
+    ):
+        page.get_by_role("button", name="your account").click()
+        page.get_by_role("menuitem", name=item).click()
+        seen(page, found, name)
+    page.get_by_test_id("news").click()
+    seen(page, found, "News")
+    page.keyboard.press("Control+a")
+    expect(page.get_by_role("toolbar", name="2 nodes")).to_be_visible()
+    found["selection"] = findings(page)
+    page.keyboard.press("h")
+    panel = page.get_by_role("complementary", name="Version history")
+    panel.get_by_role("button", name="Keep a version").click()
+    expect(panel.get_by_test_id("version").first).to_be_visible()
+    found["history"] = findings(page)
+    answer = page.goto(f"{easel.url}/nowhere")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    found["nowhere"] = findings(page)
+    page.goto(f"{easel.url}/renders")
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_role("button", name="Recently deleted").click()
+    expect(page.get_by_role("heading", name="Recently deleted")).to_be_visible()
+    found["deleted"] = findings(page)
+
+    problems = [f"{place}: {one}" for place, ones in found.items() for one in ones]
+    assert problems == [], "\n".join(problems)
+    assert all("404" in one for one in complaints), complaints
     complaints.clear()
     page.context.close()

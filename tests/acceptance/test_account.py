@@ -28,6 +28,7 @@ def only_401(complaints: list[str]) -> None:
 def test_errors_are_read_later_with_their_next_step(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
+    """PG18"""
     with easel.client() as client:
         workflow = create(client, name="News", nodes=[image_node()], edges=[])
     page = open_page(browser, complaints, easel.run("login-link"))
@@ -61,6 +62,7 @@ def test_errors_are_read_later_with_their_next_step(
 def test_signing_out_ends_this_browser_alone_or_all_of_them(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
+    """PG19"""
     with easel.client() as client:
         workflow = create(client, name="Going", nodes=[image_node()], edges=[])
     here, there, third = (open_page(browser, complaints, easel.run("login-link")) for _ in range(3))
@@ -73,7 +75,8 @@ def test_signing_out_ends_this_browser_alone_or_all_of_them(
     expect(dialog).to_contain_text("You come back with a new login link")
     here.screenshot(path=tmp_path / "sign-out.png")
     dialog.get_by_role("button", name="Sign out").click()
-    expect(here.get_by_role("heading", name="Open your login link")).to_be_visible()
+    expect(here.get_by_role("heading", name="You have signed out")).to_be_visible()
+    expect(here.get_by_text("run easel login-link for a new one")).to_be_visible()
     assert is_signed_out(here, easel)
     assert not is_signed_out(there, easel)
 

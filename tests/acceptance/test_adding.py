@@ -75,7 +75,7 @@ def test_keyboard_alone_adds_a_node(
 def test_wire_that_is_let_go_asks_for_what_belongs_at_its_end(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
 ) -> None:
-    """What a prompt node says goes into the picture of the node it is wired to."""
+    """PG5: What a prompt node says goes into the picture of the node it is wired to."""
     page = canvas_of(easel, browser, complaints, workflow["id"], color_scheme="dark")
     image = page.get_by_test_id("image-node")
     port = image.get_by_label("Input", exact=True)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 def test_templates_begin_a_canvas_and_one_step_takes_them_back(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:
+    """PG12"""
     with easel.client() as client:
         workflow = create(client, name="New", nodes=[], edges=[])
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)

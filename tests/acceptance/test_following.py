@@ -46,6 +46,7 @@ def mara_in(easel: RunningEasel, browser: Browser, complaints: list[str], workfl
 def test_view_goes_along_until_one_moves_presses_escape_or_they_leave(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
 ) -> None:
+    """PG7"""
     ada = open_page(browser, complaints, easel.run("login-link"))
     canvas_of(ada, easel, workflow)
     mara = mara_in(easel, browser, complaints, workflow)
@@ -82,6 +83,7 @@ def test_view_goes_along_until_one_moves_presses_escape_or_they_leave(
 def test_text_says_who_is_writing_in_it(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG8"""
     ada = open_page(browser, complaints, easel.run("login-link"))
     canvas_of(ada, easel, workflow)
     mara = mara_in(easel, browser, complaints, workflow)

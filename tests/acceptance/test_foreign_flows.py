@@ -53,6 +53,7 @@ def exported(page: Page) -> dict[str, Any]:
 def test_document_of_another_product_opens_moves_and_is_exported_unharmed(
     easel: RunningEasel, visit: tuple[Page, list[str]], tmp_path: Path, name: str
 ) -> None:
+    """PG13"""
     if not FLOWS.is_dir():
         assert "CI" not in os.environ, "the shared documents must be there in CI"
         pytest.skip("the shared React Flow documents are not beside this checkout")

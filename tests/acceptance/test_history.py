@@ -46,6 +46,7 @@ def ids(document: dict[str, Any]) -> set[str]:
 def test_version_is_looked_at_and_gone_back_to_by_keyboard_alone(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path, scheme: str
 ) -> None:
+    """PG1, PG2"""
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
     at_canvas(page, easel, workflow)
     nodes = page.locator(".stage .react-flow__node")
@@ -88,6 +89,7 @@ def test_version_is_looked_at_and_gone_back_to_by_keyboard_alone(
 def test_versions_are_kept_named_and_deleted(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG3"""
     page = open_page(browser, complaints, easel.run("login-link"))
     at_canvas(page, easel, workflow)
     page.get_by_test_id("history").click()
@@ -115,6 +117,7 @@ def test_versions_are_kept_named_and_deleted(
 def test_viewer_looks_at_versions_and_changes_none(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG3"""
     with easel.client() as client:
         link = client.post(f"/api/workflows/{workflow['id']}/shares", json={"role": "viewer"}).json()
     page = open_page(browser, complaints, link["url"])

@@ -79,6 +79,7 @@ def mara_at(
 def test_twenty_seconds_without_a_connection_lose_nobodys_work(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path, scheme: str
 ) -> None:
+    """PG10"""
     ada = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
     ada.clock.install()
     wire = Wire(ada)
@@ -117,6 +118,7 @@ def test_twenty_seconds_without_a_connection_lose_nobodys_work(
 def test_undo_takes_back_ones_own_work_and_spares_what_another_wrote_over_it(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG9"""
     ada = open_page(browser, complaints, easel.run("login-link"))
     canvas_of(ada, easel, workflow)
     mara = mara_at(easel, browser, complaints, workflow)
@@ -142,6 +144,7 @@ def test_undo_takes_back_ones_own_work_and_spares_what_another_wrote_over_it(
 def test_two_hundred_nodes_are_pasted_in_one_step(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG14"""
     row = range(200)
     nodes = [image_node(f"n{n}") | {"position": {"x": n % 20 * 320, "y": n // 20 * 260}} for n in row]
     edges = [{"id": f"w{n}", "source": f"n{n}", "target": f"n{n + 1}"} for n in row[:-1]]
@@ -171,6 +174,7 @@ def test_two_hundred_nodes_are_pasted_in_one_step(
 def test_keyboard_alone_makes_a_canvas_and_a_picture(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:
+    """PG15"""
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
     new = page.get_by_test_id("new-workflow")
     expect(new).to_be_visible()
@@ -217,6 +221,7 @@ def test_keyboard_alone_makes_a_canvas_and_a_picture(
 def test_editor_whose_link_is_revoked_while_writing_is_told_and_keeps_nothing_open(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
 ) -> None:
+    """PG11"""
     shares = f"/api/workflows/{workflow['id']}/shares"
     with easel.client() as client:
         link = client.post(shares, json={"role": "editor"}).json()

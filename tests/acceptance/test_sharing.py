@@ -46,6 +46,7 @@ def make_link(owner: Page, grant: str) -> str:
 def test_viewer_comes_through_a_link_and_is_put_out_when_it_is_revoked(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path
 ) -> None:
+    """PG11"""
     owner = owner_at(easel, browser, complaints, workflow["id"])
     dialog = owner.get_by_test_id("share-dialog")
     link = make_link(owner, "Can view")

@@ -66,6 +66,7 @@ def long_press(page: Page, part: Locator) -> None:
 def test_everything_is_in_reach_of_a_finger(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path, scheme: str
 ) -> None:
+    """PG16"""
     page = phone(easel, browser, complaints, workflow, color_scheme=scheme)
     page.screenshot(path=tmp_path / "phone.png")
     assert page.evaluate(OUTSIDE) == []
@@ -83,6 +84,7 @@ def test_everything_is_in_reach_of_a_finger(
 def test_two_fingers_zoom(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any]
 ) -> None:
+    """PG16"""
     page = phone(easel, browser, complaints, workflow)
     page.evaluate(VIEW_AT_REST)
     before = page.evaluate(ZOOM)

@@ -68,6 +68,7 @@ def pull(page: Page, port: Locator, onto: Locator) -> None:
 def test_refused_wire_says_why_at_the_pointer(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:
+    """PG4, PG5"""
     with easel.client() as client:
         workflow = create(client, name="Wires", **a_flow())
     page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
@@ -104,6 +105,7 @@ def test_refused_wire_says_why_at_the_pointer(
 def test_output_collects_the_pictures_that_are_wired_into_it(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
+    """PG6"""
     owl = image_node("owl") | {"position": {"x": -320, "y": 400}}
     with easel.client() as client:
         flow = a_flow()

@@ -3,7 +3,7 @@ import { useSyncExternalStore, type MouseEvent } from "react";
 export type Route = { page: "workflows" } | { page: "canvas"; workflowId: string } | { page: "renders" } | { page: "artworks" } | { page: "unknown" };
 
 export function parseRoute(path: string): Route {
-  if (path === "/") return { page: "workflows" };
+  if (path === "/" || path === "/signed-out") return { page: "workflows" };
   if (path === "/artworks") return { page: "artworks" };
   if (path === "/renders") return { page: "renders" };
   const id = /^\/w\/([^/]+)\/?$/.exec(path)?.[1];

@@ -18,7 +18,7 @@ export function SignOut({ isEverywhere, onClose }: SignOutProps) {
   const signOut = (): void => {
     setBusy(true);
     const done = isEverywhere ? http.logoutEverywhere() : http.logout();
-    done.then(() => window.location.assign("/"), (reason: unknown) => {
+    done.then(() => window.location.assign("/signed-out"), (reason: unknown) => {
       sayError(reason);
       setBusy(false);
     });
