@@ -226,6 +226,15 @@ class Frame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         return fields
 
 
+class RunResult(msgspec.Struct, frozen=True, rename="camel"):
+    """One of the pictures of a run, as its node has it."""
+
+    image_url: str
+    thumbnail_url: str
+    seed: int | None = None
+    """What makes the same picture again, with the same prompt; null: the provider does not say."""
+
+
 class NodeChange(NamedTuple):
     """What a transition does to the run's node: one pointer a key."""
 
@@ -234,16 +243,20 @@ class NodeChange(NamedTuple):
 
 
 def node_change(
-    job_id: str, status: Status, at: datetime, *, image_url: str = "", thumbnail_url: str = "", error: str = ""
+    job_id: str, status: Status, at: datetime, *, results: tuple[RunResult, ...] = (), error: str = ""
 ) -> NodeChange:
-    """A node that fails or starts again keeps its last picture: taking it away would be one more loss."""
+    """A node that fails or starts again keeps its last pictures: taking them away would be one more loss.
+
+    `results`: of a run that has completed, at least one; the first is the node's picture.
+    """
     values: dict[str, Any] = {
         "/data/status": "error" if status == "failed" else status,
         "/data/jobId": job_id,
         "/data/updatedAt": msgspec.to_builtins(at),
     }
     if status == "completed":
-        values |= {"/data/imageUrl": image_url, "/data/thumbnailUrl": thumbnail_url}
+        values |= {"/data/imageUrl": results[0].image_url, "/data/thumbnailUrl": results[0].thumbnail_url}
+        values["/data/results"] = [msgspec.to_builtins(result) for result in results]
     if status == "failed":
         return NodeChange(values | {"/data/error": error}, ())
     return NodeChange(values, ("/data/error",))

@@ -46,6 +46,9 @@ def name_of(provider_id: str) -> str:
 
 class Capabilities(msgspec.Struct, frozen=True, rename="camel"):
     sizes: tuple[str, ...]
+    aspect_ratios: tuple[str, ...]
+    qualities: tuple[str, ...]
+    """The first is what is taken when nobody says."""
     min_side_px: int
     max_side_px: int
     max_images: int
@@ -69,6 +72,8 @@ class ListedProvider(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     """A row of `GET /api/providers`."""
 
     id: str
+    name: str
+    """As people know it."""
     configured: bool
     models: tuple[ListedModel, ...]
     missing_setting: str | None = None
@@ -125,6 +130,7 @@ class Registry:
         models = provider.models if provider else ()
         return ListedProvider(
             id=provider_id,
+            name=name_of(provider_id),
             configured=missing is None,
             models=tuple(_listed_model(model) for model in models),
             missing_setting=missing,
@@ -148,6 +154,8 @@ def _listed_model(model: Model) -> ListedModel:
         label=model.label,
         capabilities=Capabilities(
             sizes=model.sizes,
+            aspect_ratios=model.aspect_ratios,
+            qualities=model.qualities,
             min_side_px=model.min_side_px,
             max_side_px=model.max_side_px,
             max_images=model.max_images,

@@ -14,7 +14,7 @@ from jobs.errors import Cancelled, LeaseLost
 from jobs.metrics import QUEUE_WAIT_SECONDS
 from jobs.providers.port import Progress
 from jobs.renders import KeptPicture
-from jobs.run import TRANSITIONS, Failure, Payload, PictureUrl, Run
+from jobs.run import TRANSITIONS, Failure, Payload, PictureUrl, Run, RunResult
 from jobs.store.batch_places import QUEUE
 from jobs.store.costs import COST
 from jobs.store.renders import insert_pictures
@@ -97,14 +97,14 @@ class Claims:
         async with turn(self._database, self._relay, run.workflow_id) as this:
             ended = await self._end(this, run, "completed", payload=payload)
             await insert_pictures(this.connection, run, pictures)
-            thumbnail = pictures[0].variants.get("thumbnail", pictures[0].original)
-            urls = {
-                "image_url": self._picture_url(pictures[0].original.key),
-                "thumbnail_url": self._picture_url(thumbnail.key),
-            }
-            images = [self._picture_url(key) for key in payload.images]
-            data = {"imageUrl": urls["image_url"], "thumbnailUrl": urls["thumbnail_url"], "images": images}
-            await this.tell(ended, "Done", data=data, urls=urls)
+            results = tuple(self._result(picture) for picture in pictures)
+            images = [result.image_url for result in results]
+            data = {"imageUrl": images[0], "thumbnailUrl": results[0].thumbnail_url, "images": images}
+            await this.tell(ended, "Done", data=data, results=results)
+
+    def _result(self, picture: KeptPicture) -> RunResult:
+        thumbnail = picture.variants.get("thumbnail", picture.original)
+        return RunResult(self._picture_url(picture.original.key), self._picture_url(thumbnail.key), picture.seed)
 
     async def fail(self, run: Run, failure: Failure, *, is_dead: bool = False) -> None:
         """`is_dead`: to be listed until somebody replays it. Raises LeaseLost."""

@@ -14,7 +14,7 @@ from canvas.store.port import Head
 from canvas.store.postgres import Connection, Pool, lock_workflow, reaching_the_database, set_on_node
 from jobs.events import EventKind
 from jobs.metrics import RUN_FAILURES, RUNS
-from jobs.run import Frame, NodeChange, Run, node_change
+from jobs.run import Frame, NodeChange, Run, RunResult, node_change
 from jobs.store.batch_places import fill
 from jobs.store.notices import write_notices
 
@@ -83,7 +83,7 @@ class Turn:
         message: str,
         *,
         data: dict[str, Any] | None = None,
-        urls: dict[str, str] | None = None,
+        results: tuple[RunResult, ...] = (),
         with_node: bool = True,
     ) -> None:
         """A transition's event, its node op and its frame."""
@@ -95,7 +95,7 @@ class Turn:
             self.batches.add(run.batch_id)
         if with_node:
             error = run.error.detail if run.error else ""
-            await self.set_on_node(run, node_change(run.id, run.status, at, error=error, **(urls or {})))
+            await self.set_on_node(run, node_change(run.id, run.status, at, error=error, results=results))
         self.show(Frame(run.id, run.node_id, run.status, run.progress, message=message))
 
     def show(self, frame: Frame) -> None:

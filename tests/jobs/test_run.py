@@ -12,6 +12,7 @@ from jobs.run import (
     LIVE,
     TRANSITIONS,
     PictureUrl,
+    RunResult,
     StartImageJobRequest,
     check_request,
     new_payload,
@@ -122,12 +123,16 @@ def test_the_node_is_told_each_state_in_its_own_words() -> None:
     """JB22"""
     started = node_change("run_1", "pending", AT)
     failed = node_change("run_1", "failed", AT, error="No.")
-    completed = node_change("run_1", "completed", AT, image_url="/a", thumbnail_url="/b")
+    completed = node_change("run_1", "completed", AT, results=(RunResult("/a", "/b", 7), RunResult("/c", "/d")))
 
     at = {"/data/jobId": "run_1", "/data/updatedAt": "2026-11-22T12:00:00Z"}
     assert started == ({"/data/status": "pending", **at}, ("/data/error",))
     assert failed == ({"/data/status": "error", "/data/error": "No.", **at}, ())
-    pictures = {"/data/imageUrl": "/a", "/data/thumbnailUrl": "/b"}
+    results = [
+        {"imageUrl": "/a", "thumbnailUrl": "/b", "seed": 7},
+        {"imageUrl": "/c", "thumbnailUrl": "/d", "seed": None},
+    ]
+    pictures = {"/data/imageUrl": "/a", "/data/thumbnailUrl": "/b", "/data/results": results}
     assert completed == ({"/data/status": "completed", **at, **pictures}, ("/data/error",))
 
 

@@ -41,13 +41,16 @@ async def test_a_run_goes_from_its_bell_to_a_stored_picture_on_its_node(world: W
 
 
 async def test_each_picture_of_a_run_is_a_render_of_its_own(world: World) -> None:
-    """JB8"""
+    """JB8, JB22"""
     record = await world.start(n=3)
 
     await world.runner().carry(record.job_id)
 
     done = await world.runs.get(record.job_id)
     assert len(set(done.images)) == 3
+    results = (await world.node())["results"]
+    assert [result["imageUrl"] for result in results] == list(done.images)
+    assert len({result["thumbnailUrl"] for result in results} - set(done.images)) == 3
     assert (await world.count("renders"), len(world.files())) == (3, 12)
 
 

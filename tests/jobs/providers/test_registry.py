@@ -118,6 +118,7 @@ def test_listing_has_every_provider_in_one_order(registry: Registry) -> None:
     assert [row["id"] for row in rows] == list(SETTINGS)
     assert rows[0] == {
         "id": "local",
+        "name": "Easel",
         "configured": True,
         "models": [
             {
@@ -125,6 +126,8 @@ def test_listing_has_every_provider_in_one_order(registry: Registry) -> None:
                 "label": "Studio 1, built in",
                 "capabilities": {
                     "sizes": [],
+                    "aspectRatios": [],
+                    "qualities": [],
                     "minSidePx": 64,
                     "maxSidePx": 2048,
                     "maxImages": 4,
@@ -139,4 +142,10 @@ def test_listing_has_every_provider_in_one_order(registry: Registry) -> None:
     openai = rows[1]
     assert (openai["configured"], openai["missingSetting"]) == (False, "OPENAI_API_KEY")
     assert (openai["models"][0]["retiredAt"], openai["models"][0]["replacement"]) == ("2020-01-01", "newer")
-    assert rows[2] == {"id": "google", "configured": False, "models": [], "missingSetting": "GOOGLE_API_KEY"}
+    assert rows[2] == {
+        "id": "google",
+        "name": "Google",
+        "configured": False,
+        "models": [],
+        "missingSetting": "GOOGLE_API_KEY",
+    }

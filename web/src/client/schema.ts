@@ -109,6 +109,8 @@ export interface Camera {
 
 export interface Capabilities {
   sizes: string[];
+  aspectRatios: string[];
+  qualities: string[];
   minSidePx: number;
   maxSidePx: number;
   maxImages: number;
@@ -288,6 +290,7 @@ export interface ListedModel {
 
 export interface ListedProvider {
   id: string;
+  name: string;
   configured: boolean;
   models: ListedModel[];
   missingSetting?: string | null;

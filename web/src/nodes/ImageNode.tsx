@@ -2,10 +2,11 @@ import type { Node, NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { useCanvasState, useMayEdit, useMayRun, useRun } from "../react";
 import { useWorkflowId } from "../editor/workflowId";
-import { Button } from "../ui/Button";
+import { GenerateFoot } from "./GenerateFoot";
 import { ImageSettings } from "./ImageSettings";
 import { NodeFrame } from "./NodeFrame";
-import { isLive, readPicture, type Picture } from "./picture";
+import { modelOf, priceOf, specOf } from "./offer";
+import { isLive, readPicture, readResults, type Picture } from "./picture";
 import { PictureOutcome } from "./PictureOutcome";
 import { PromptField } from "./PromptField";
 import { RunFailure } from "./RunFailure";
@@ -13,7 +14,9 @@ import { RunProgress } from "./RunProgress";
 import { useImageRun } from "./useImageRun";
 import { sameCard } from "./sameCard";
 import { useTextDraft } from "./useTextDraft";
-import { useWiredWords } from "./useWiredWords";
+import { WiredIn } from "./WiredIn";
+import { useProviders } from "./useProviders";
+import { useWired } from "./useWired";
 
 function toneOf({ status }: Picture): "live" | "good" | "bad" | undefined {
   if (isLive(status)) return "live";
@@ -30,8 +33,11 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
   const news = useRun(id);
   const run = news?.jobId === picture.jobId ? news : undefined;
   const prompt = useTextDraft(id, "/data/prompt", picture.prompt);
-  const wired = useWiredWords(id);
-  const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, () => [...wired, prompt.flush().trim()].filter(Boolean).join(", "));
+  const { words: wired, pictureUrl } = useWired(id);
+  const model = modelOf(useProviders().list, picture);
+  const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, () =>
+    specOf(picture, model, [...wired, prompt.flush().trim()].filter(Boolean).join(", "), pictureUrl),
+  );
   const isDrawing = isLive(picture.status);
   const isBlank = prompt.text.trim() === "" && wired.length === 0;
   const mayGenerate = [mayRun, isConnected, !isBusy, !isDrawing, !isBlank].every(Boolean);
@@ -41,36 +47,13 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
       {isDrawing ? (
         <RunProgress picture={picture} run={run} onCancel={mayRun ? cancel : undefined} isBusy={isBusy} />
       ) : (
-        <PictureOutcome nodeId={id} picture={picture} onRetry={mayRun ? retry : undefined} isBusy={isBusy} />
+        <PictureOutcome nodeId={id} picture={picture} results={readResults(data)} onRetry={mayRun ? retry : undefined} isBusy={isBusy} />
       )}
       {failure !== null && <RunFailure text={failure} />}
-      {wired.length > 0 && (
-        <p className="wired" title={wired.join("\n")}>
-          With <span>{wired.join(", ")}</span>
-        </p>
-      )}
+      <WiredIn words={wired} hasPicture={pictureUrl !== null} model={model} />
       <PromptField nodeId={id} draft={prompt} readOnly={!mayEdit} onSubmit={mayGenerate ? generate : undefined} />
-      {mayEdit && (
-        <footer className="card__foot">
-          <ImageSettings nodeId={id} picture={picture} />
-          {mayRun ? (
-            <Button
-              look="primary"
-              className="nodrag"
-              data-testid="generate"
-              disabled={!mayGenerate}
-              title={isBlank ? "Write a prompt first" : "Ctrl + Enter"}
-              onClick={generate}
-            >
-              Generate
-            </Button>
-          ) : (
-            <span className="card__note" title="The owner of this canvas decides who may. Ask them.">
-              Edit only
-            </span>
-          )}
-        </footer>
-      )}
+      {mayEdit && <ImageSettings nodeId={id} picture={picture} model={model} />}
+      {mayEdit && <GenerateFoot isReady={mayGenerate} isBlank={isBlank} mayRun={mayRun} price={priceOf(picture, model)} onGenerate={generate} />}
     </NodeFrame>
   );
 }, sameCard);

@@ -1,19 +1,22 @@
-import type { Picture } from "./picture";
+import type { Picture, Result } from "./picture";
 import { PictureView } from "./PictureView";
+import { ResultStrip } from "./ResultStrip";
 import { RunFailure } from "./RunFailure";
 
 interface PictureOutcomeProps {
   nodeId: string;
   picture: Picture;
+  results: readonly Result[];
   isBusy: boolean;
   onRetry?: (() => void) | undefined;
 }
 
 /** What there is to see when nothing is being drawn: the latest picture, and why a newer one failed. */
-export function PictureOutcome({ nodeId, picture, isBusy, onRetry }: PictureOutcomeProps) {
+export function PictureOutcome({ nodeId, picture, results, isBusy, onRetry }: PictureOutcomeProps) {
   return (
     <>
       <PictureView nodeId={nodeId} picture={picture} />
+      <ResultStrip nodeId={nodeId} results={results} />
       {picture.status === "error" && (
         <RunFailure text={picture.error ?? "The picture could not be made."} onRetry={onRetry} isBusy={isBusy} />
       )}

@@ -6,6 +6,11 @@ export interface Picture {
   prompt: string;
   seed: number | null;
   size: string;
+  aspectRatio: string | null;
+  quality: string | null;
+  negativePrompt: string | null;
+  /** How many pictures a run makes. */
+  n: number;
   provider: string;
   model: string;
   status: PictureStatus;
@@ -16,12 +21,14 @@ export interface Picture {
   updatedAt: string | null;
 }
 
-export const SIZES = [
-  { value: "1024x1024", label: "Square" },
-  { value: "1536x1024", label: "Landscape" },
-  { value: "1024x1536", label: "Portrait" },
-] as const;
+/** One of the pictures that the last run made. */
+export interface Result {
+  imageUrl: string;
+  thumbnailUrl: string;
+  seed: number | null;
+}
 
+const DEFAULT_SIZE = "1024x1024";
 const STATUSES: readonly string[] = ["pending", "running", "completed", "error", "cancelled"];
 
 function text(value: unknown): string | null {
@@ -33,7 +40,11 @@ export function readPicture(data: Record<string, unknown>): Picture {
   return {
     prompt: text(data.prompt) ?? "",
     seed: typeof data.seed === "number" ? data.seed : null,
-    size: text(data.size) ?? SIZES[0].value,
+    size: text(data.size) ?? DEFAULT_SIZE,
+    aspectRatio: text(data.aspectRatio),
+    quality: text(data.quality),
+    negativePrompt: text(data.negativePrompt),
+    n: Number.isInteger(data.n) && (data.n as number) > 0 ? (data.n as number) : 1,
     provider: text(data.provider) ?? "local",
     model: text(data.model) ?? "studio-1",
     status: STATUSES.includes(status) ? (status as PictureStatus) : "idle",
@@ -43,6 +54,19 @@ export function readPicture(data: Record<string, unknown>): Picture {
     error: text(data.error),
     updatedAt: text(data.updatedAt),
   };
+}
+
+/** What the last run made, in order, as long as the node's picture is one of them: a later one may have come from elsewhere. */
+export function readResults(data: Record<string, unknown>): Result[] {
+  const results = Array.isArray(data.results) ? data.results.flatMap(readResult) : [];
+  return results.some(({ imageUrl }) => imageUrl === data.imageUrl) ? results : [];
+}
+
+function readResult(value: unknown): Result[] {
+  if (typeof value !== "object" || value === null) return [];
+  const { imageUrl, thumbnailUrl, seed } = value as Record<string, unknown>;
+  const url = text(imageUrl);
+  return url === null ? [] : [{ imageUrl: url, thumbnailUrl: text(thumbnailUrl) ?? url, seed: typeof seed === "number" ? seed : null }];
 }
 
 export function isLive(status: PictureStatus): boolean {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { newId } from "../client";
+import { newId, type PromptSpec } from "../client";
 import { useCanvas } from "../react";
 import { http } from "../session";
 import type { Picture } from "./picture";
@@ -14,8 +14,8 @@ interface ImageRun {
   retry: () => void;
 }
 
-/** Starting, cancelling and retrying the picture of one node. */
-export function useImageRun(workflowId: string, nodeId: string, picture: Picture, words: () => string): ImageRun {
+/** Starting, cancelling and retrying the picture of one node. `promptSpec`: what is asked for, once everything typed is in it. */
+export function useImageRun(workflowId: string, nodeId: string, picture: Picture, promptSpec: () => PromptSpec): ImageRun {
   const { room } = useCanvas();
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -28,11 +28,10 @@ export function useImageRun(workflowId: string, nodeId: string, picture: Picture
       .finally(() => setBusy(false));
   };
   const start = async (): Promise<unknown> => {
-    const basePrompt = words();
+    const spec = promptSpec();
     await room.settled(); // the server has to know the node, and the prompt that everyone sees, before it draws
-    const { provider, model, size, seed } = picture;
-    const promptSpec = { basePrompt, size, ...(seed !== null && { seed }) };
-    return http.startRun({ nodeId, workflowId, provider, model, promptSpec }, newId());
+    const { provider, model } = picture;
+    return http.startRun({ nodeId, workflowId, provider, model, promptSpec: spec }, newId());
   };
   const { jobId } = picture;
   return {

@@ -41,6 +41,9 @@ const PATHS = {
   "align-bottom": "M4 20h16M7 4v12h4V4zM14 9v7h4V9z",
   "spread-across": "M4 4v16M20 4v16M10 8v8h4V8z",
   "spread-down": "M4 4h16M4 20h16M8 10h8v4H8z",
+  sliders: "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
+  columns: "M4 5h7v14H4zM13 5h7v14h-7z",
+  "zoom-in": "M11 5a6 6 0 100 12 6 6 0 000-12zM20 20l-4.7-4.7M8.5 11h5M11 8.5v5",
   alert: "M12 8v5M12 16.5h.01M12 3l9.5 17h-19z",
 } as const;
 
