@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 from structlog.contextvars import bind_contextvars
 
 from app.observe.metrics import count_request
@@ -47,11 +46,12 @@ class Edge:
         self._app = app
         cdn, store = _source(cdn_url), _source(store_url)
         sockets = _source(base_url.replace("http", "ws", 1))  # 'self' has them too, but not in every browser
-        self._headers = {
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-            "Content-Security-Policy": _PAGE_POLICY.format(pictures=cdn + store, sockets=sockets, uploads=store),
-        }
+        policy = _PAGE_POLICY.format(pictures=cdn + store, sockets=sockets, uploads=store)
+        self._headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"content-security-policy", policy.encode()),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,13 +85,13 @@ class Edge:
                 await self._app(scope, receive, send_guarded)
 
     def _guard(self, scope: Scope, message: Message, request_id: str) -> None:
-        headers = MutableScopeHeaders(message)  # type: ignore[arg-type]  # a message has headers as a scope has
-        headers["X-Request-Id"] = request_id
-        for name, value in self._headers.items():
-            if name not in headers:  # a stored picture has a stricter policy of its own
-                headers[name] = value
-        if scope["path"].startswith("/api/") and "Cache-Control" not in headers:
-            headers["Cache-Control"] = "private, no-cache"  # kept for its ETag at most, and never by a proxy
+        headers = [(b"x-request-id", request_id.encode())]
+        headers += [each for each in message["headers"] if each[0].lower() != b"x-request-id"]
+        said = {name.lower() for name, _ in headers}
+        headers += [each for each in self._headers if each[0] not in said]  # a stored picture has a stricter policy
+        if scope["path"].startswith("/api/") and b"cache-control" not in said:
+            headers.append((b"cache-control", b"private, no-cache"))  # kept for its ETag at most, never by a proxy
+        message["headers"] = headers
 
 
 def _note(this: Span, scope: Scope, status: int) -> None:

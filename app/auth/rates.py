@@ -11,6 +11,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 import structlog
@@ -123,6 +124,7 @@ def _refusals(address: str | None) -> str:
     return f"refused:{_network(address)}"
 
 
+@lru_cache(4096)  # asked for each request
 def _network(address: str | None) -> str:
     """An IPv6 line has a whole /64 to speak from (RFC 6177)."""
     try:
