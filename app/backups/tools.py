@@ -49,7 +49,7 @@ def find_tools(server: int) -> Tools:
 async def dump(tools: Tools, url: str, file: Path, *, schema: str, snapshot: str) -> None:
     """Write `schema` as it is in `snapshot`. Raises BackupError with what pg_dump says."""
     words = ["--format=custom", "--no-owner", "--no-privileges", f'--schema="{schema}"', f"--snapshot={snapshot}"]
-    target, environment = _addressed(url)
+    target, environment = addressed(url)
     with tempfile.TemporaryFile() as said:
         process = await asyncio.create_subprocess_exec(
             tools.folder / "pg_dump", *words, f"--file={file}", f"--dbname={target}",
@@ -65,7 +65,7 @@ async def restore(tools: Tools, url: str, file: Path, *, schema: str, before: st
 
     Raises BackupError with what pg_restore or psql says.
     """
-    target, environment = _addressed(url)
+    target, environment = addressed(url)
     words = ["--no-owner", "--no-privileges", f"--schema={schema}", "--file=-", str(file)]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as answered:
         reader = await asyncio.create_subprocess_exec(
@@ -116,7 +116,8 @@ async def _ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
             await process.wait()
 
 
-def _addressed(url: str) -> tuple[str, dict[str, str]]:
+def addressed(url: str) -> tuple[str, dict[str, str]]:
+    """What a program is told on its command line, and its environment, in which the password is."""
     parts = urlsplit(url)
     environment = os.environ | {"LC_ALL": "C"}
     if parts.password is not None:
