@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.embedded.errors import StartError
-from benchmarks import capacity, durable, footprint, machine, pictures, rest, runs, scaling
+from benchmarks import capacity, durable, footprint, growth, machine, pictures, rest, runs, scaling
 from benchmarks.bench import FULL, GLANCE, QUICK, WORKLOADS, Bench
 from benchmarks.databases import databases
 from benchmarks.errors import BenchmarkError
@@ -33,6 +33,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "W9": rest.measure_rest,
     "W10": scaling.measure_processes,
     "W11": footprint.measure_bytes,
+    "growth": growth.measure_growth,
 }
 
 

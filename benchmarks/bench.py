@@ -24,7 +24,7 @@ ALL_PEERS = (
     "socket.io",
     "node ws",
 )
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "growth")
 
 
 class Depth(msgspec.Struct, frozen=True):

@@ -138,6 +138,14 @@ class Easel:
             yield f"http://127.0.0.1:{port}"
 
     @contextlib.contextmanager
+    def answering(self) -> Iterator[str]:
+        """Without a worker and without rooms of its own; answers the server's address."""
+        port = free_port()
+        with running(serve_command(), self._environment(port), self._work / "easel.log", machine.SERVER_CORE):
+            _wait_until_ready(port)
+            yield f"http://127.0.0.1:{port}"
+
+    @contextlib.contextmanager
     def holding(self, node_count: int) -> Iterator[Target]:
         """Like `serving`, with documents of this size whatever the number of clients."""
         with self.serving() as target:

@@ -19,7 +19,7 @@ PEER_EDITORS = 30  # what every peer but one carries; its bytes grow linearly fr
 MEASURED_S = 4
 
 
-class _Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True):
     connected: int
     connect_s: float
     closed: int
@@ -43,7 +43,7 @@ def _idle(bench: Bench, contender: Contender) -> dict[str, float | None]:
             time.sleep(LOOK_EVERY_S)
             if generator.poll() is None:  # everybody was still there when we looked
                 latest = now
-        held = msgspec.json.decode(generator.communicate()[0], type=_Held)
+        held = msgspec.json.decode(generator.communicate()[0], type=Held)
     return {
         "kb_per_connection": round((latest - before) / max(1, held.connected), 1),
         "base_mb": round(before / 1024, 1),

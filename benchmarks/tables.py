@@ -7,6 +7,7 @@ import msgspec
 from benchmarks.capacity import DRAG, PUSH
 from benchmarks.errors import BenchmarkError
 from benchmarks.results import Header, Row
+from benchmarks.slopes import growth_table
 
 BEGIN, END = "<!-- tables: `make bench` with --write -->", "<!-- end of tables -->"
 SMALL, LARGE = "10", "10000"
@@ -68,6 +69,7 @@ TITLES = {
 def render(header: Header, rows: list[Row]) -> str:
     parts = [_preamble(header), "" if header.depth == GIVEN else _ratios(rows)]
     parts += [_figures(title, [row for row in rows if row.workload == name]) for name, title in TITLES.items()]
+    parts.append(growth_table(rows))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
