@@ -53,11 +53,11 @@ deploy-check: setup ## Dockerfile, compose.yaml and manifests, by their own lint
 audit: .setup/audit/.installed .setup/node.checked ## known holes in the packages we use
 	@$(PYTHON) .ci/audit.py
 
-bench: setup .setup/node.checked ## every benchmark beside the peers (an hour or two; ARGS="W2 --quick" for less: docs/benchmarks.md)
+bench: setup .setup/node.checked ## every benchmark beside the best peers, in 20 minutes (ARGS="W2 --quick" for less: docs/benchmarks.md)
 	@$(NODE_PATH) exec .venv/bin/python -m benchmarks $(ARGS)
 
 bench-quick: setup .setup/node.checked ## benchmarks in three minutes or less
-	@$(NODE_PATH) exec .venv/bin/python -m benchmarks --glance $(ARGS)
+	@$(NODE_PATH) exec .venv/bin/python -m benchmarks --quick $(ARGS)
 
 soak: setup web browser .setup/prometheus.path .setup/caddy.path ## the long versions of fuzz, chaos and simulation
 	@EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_PROMETHEUS="$$(cat .setup/prometheus.path)" \

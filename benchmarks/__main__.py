@@ -4,23 +4,28 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import click
 
 from app.embedded.errors import StartError
-from benchmarks import capacity, durable, footprint, growth, machine, pictures, rest, runs, scaling
-from benchmarks.bench import FULL, GLANCE, QUICK, WORKLOADS, Bench
+from benchmarks import capacity, durable, footprint, growth, machine, pictures, rest, scaling
+from benchmarks import runs as run_pipeline
+from benchmarks.bench import FULL, QUICK, THOROUGH, WORKLOADS, Bench
 from benchmarks.databases import databases
 from benchmarks.errors import BenchmarkError
 from benchmarks.generator import Generator
 from benchmarks.harness import Harness
-from benchmarks.results import Header, Results, last_run
-from benchmarks.tables import GIVEN, render, write_into
+from benchmarks.plots import plots, svg
+from benchmarks.results import Header, Results, runs
+from benchmarks.tables import GIVEN, agreement, render, write_into
 
 ROOT = Path(__file__).parents[1]
-DEPTHS = {depth.name: depth for depth in (FULL, QUICK, GLANCE)}
+DOCS = ROOT / "docs"
+DEPTHS = {depth.name: depth for depth in (FULL, QUICK, THOROUGH)}
 MEASURES: dict[str, Callable[[Bench], None]] = {
     "W1": capacity.measure_fan_out,
     "W2": capacity.measure_editors,
@@ -28,7 +33,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
     "W4": footprint.measure_memory,
     "W5": footprint.measure_joins,
     "W6": durable.measure_durable,
-    "W7": runs.measure_runs,
+    "W7": run_pipeline.measure_runs,
     "W8": pictures.measure_variants,
     "W9": rest.measure_rest,
     "W10": scaling.measure_processes,
@@ -39,11 +44,9 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("workloads", nargs=-1, type=click.Choice(WORKLOADS))
-@click.option(
-    "--depth", type=click.Choice(list(DEPTHS)), default="full", help="How thorough; full takes an hour or two."
-)
-@click.option("--quick", "depth", flag_value="quick", help="The best two peers, one confirming run: 15 minutes.")
-@click.option("--glance", "depth", flag_value="glance", help="W2, W4, W5 beside the best peer: 3 minutes.")
+@click.option("--depth", type=click.Choice(list(DEPTHS)), default="full", help="How thorough; full takes 20 minutes.")
+@click.option("--quick", "depth", flag_value="quick", help="W2, W4, W5 beside the best peer, one round: 3 minutes.")
+@click.option("--thorough", "depth", flag_value="thorough", help="Every peer, longer runs: an hour or two.")
 @click.option("--load", type=int, help="Measure at this load once instead of searching for the largest.")
 @click.option("--peer", "peers", multiple=True, help="Measure these peers only; `none` for Easel alone.")
 @click.option("--deflate", is_flag=True, help="Easel's clients offer permessage-deflate.")
@@ -56,7 +59,8 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
 )
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / ".easel/benchmarks.jsonl")
 @click.option("--report", is_flag=True, help="Only print the tables of the last run.")
-@click.option("--write", is_flag=True, help="Put the tables into docs/benchmarks.md.")
+@click.option("--compare", is_flag=True, help="With --report: whether the last two runs agree on each ratio.")
+@click.option("--write", is_flag=True, help="Put tables and plots into docs/.")
 def main(
     workloads: tuple[str, ...],
     depth: str,
@@ -66,6 +70,7 @@ def main(
     work: Path,
     results: Path,
     report: bool,
+    compare: bool,
     write: bool,
 ) -> None:
     """Measure Easel beside its peers under the same load (docs/benchmarks.md)."""
@@ -76,16 +81,43 @@ def main(
         chosen = Harness(work)
         chosen.set_up()
         with databases(work) as stored:
-            bench = Bench(DEPTHS[depth], chosen, stored, Generator(chosen.generator), kept, peers, load, deflate)
+            bench = Bench(
+                depth=DEPTHS[depth],
+                harness=chosen,
+                databases=stored,
+                generator=Generator(chosen.generator),
+                results=kept,
+                chosen_peers=peers,
+                given_load=load,
+                deflates=deflate,
+                until=inf if workloads else time.monotonic() + DEPTHS[depth].budget_s,
+            )
             kept.begin(
                 Header(kept.run, depth if load is None else GIVEN, _commit(), machine.describe(work), stored.postgres)
             )
-            for workload in workloads or bench.depth.workloads:
-                MEASURES[workload](bench)
-    text = render(*last_run(results))
+            _measure(bench, workloads)
+    known = runs(results)
+    if compare:
+        click.echo(agreement(known))
+        return
+    text = render(known[-1])
     click.echo(text)
     if write:
-        write_into(ROOT / "docs/benchmarks.md", text)
+        write_into(DOCS / "benchmarks.md", text)
+        for name, plot in plots(known[-1].rows, known[-1].probes).items():
+            (DOCS / "benchmarks").mkdir(exist_ok=True)
+            (DOCS / "benchmarks" / f"{name}.svg").write_text(svg(plot))
+
+
+def _measure(bench: Bench, workloads: tuple[str, ...]) -> None:
+    """Until the depth's time is up; what was asked for by name is measured whatever it takes."""
+    for workload in workloads or bench.depth.workloads:
+        if bench.is_late:
+            bench.results.leave_out(workload, f"the {bench.depth.budget_s:.0f} s of this depth are over")
+            continue
+        begun = time.monotonic()
+        MEASURES[workload](bench)
+        click.echo(f"  {workload} took {time.monotonic() - begun:.0f} s", err=True)
 
 
 def _commit() -> str:

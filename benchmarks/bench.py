@@ -1,5 +1,8 @@
 """What a benchmark run has in hand: how thorough it is, whom it measures, and with what."""
 
+import time
+from math import inf
+
 import msgspec
 
 from benchmarks.contenders import Contender, Easel, Peer
@@ -31,18 +34,20 @@ class Depth(msgspec.Struct, frozen=True):
     name: str
     probe_s: float
     warmup_s: float
-    confirm_runs: int
-    confirm_s: float
+    rounds: int
+    """In which every contender is looked at again, in turn."""
     tolerance: float
     peers: int
     """The best so many in each workload."""
+    budget_s: float
+    """What has not begun by then is left out, and said to be."""
     workloads: tuple[str, ...] = WORKLOADS
 
 
-FULL = Depth("full", probe_s=2, warmup_s=1.7, confirm_runs=3, confirm_s=10, tolerance=1.07, peers=len(ALL_PEERS))
-QUICK = Depth("quick", probe_s=1.5, warmup_s=1.2, confirm_runs=1, confirm_s=5, tolerance=1.15, peers=2)
-GLANCE = Depth(
-    "glance", probe_s=1.5, warmup_s=1, confirm_runs=1, confirm_s=2, tolerance=1.35, peers=1,
+THOROUGH = Depth("thorough", probe_s=3, warmup_s=1.7, rounds=3, tolerance=1.07, peers=len(ALL_PEERS), budget_s=3 * 3600)
+FULL = Depth("full", probe_s=1.2, warmup_s=0.8, rounds=3, tolerance=1.12, peers=2, budget_s=19 * 60)
+QUICK = Depth(
+    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, tolerance=1.35, peers=1, budget_s=150,
     workloads=("W2", "W4", "W5"),
 )  # fmt: skip
 
@@ -58,6 +63,12 @@ class Bench(msgspec.Struct, frozen=True):
     given_load: int | None = None
     """Measured once instead of searched."""
     deflates: bool = False
+    until: float = inf
+    """On the monotonic clock: no further round of anything is begun after it."""
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() > self.until
 
     def easel(self, *, processes: int = 1, spread: str = "rooms") -> Easel:
         easel = Easel(self.databases, self.harness, processes=processes, spread=spread)

@@ -5,34 +5,36 @@ import msgspec
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
 from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
-from benchmarks.results import Row
-from benchmarks.search import Attempt, confirmed, highest
+from benchmarks.results import LOWER_BOUND, Row
+from benchmarks.search import in_rounds
 
 RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
 ROOM_EDITORS, ROOM_HZ = 5, 20
-STARTS = {"W1": 600, "W2": 32, "W3": 40}
+STARTS = {
+    ("W1", "easel", "push"): 6_000,
+    ("W1", "easel", "drag"): 60_000,
+    ("W1", "hocuspocus", ""): 3_000,
+    ("W2", "easel", ""): 500,
+    ("W3", "easel", ""): 250,
+    ("W3", "node ws", ""): 120,
+}
+ELSEWHERE = {"W1": 600, "W2": 32, "W3": 40}
 MARKERS_PER_S = 400_000  # what the generator can parse beside reading everything
-HOPELESS_P99_MS = 1000  # past this a second try would show the same
 ATTEMPTS = 3
 DRAG, PUSH = "drag", "push"
 
 
 def measure_fan_out(bench: Bench) -> None:
-    _search(bench, "W1", bench.easel(), PUSH)
-    _search(bench, "W1", bench.easel(), DRAG)
-    for peer in bench.peers("W1"):
-        _search(bench, "W1", peer)
+    _measure(bench, "W1", [(bench.easel(), PUSH), (bench.easel(), DRAG), *((peer, "") for peer in bench.peers("W1"))])
 
 
 def measure_editors(bench: Bench) -> None:
-    for contender in bench.contenders("W2"):
-        _search(bench, "W2", contender)
+    _measure(bench, "W2", [(contender, "") for contender in bench.contenders("W2")])
 
 
 def measure_rooms(bench: Bench) -> None:
-    for contender in bench.contenders("W3"):
-        _search(bench, "W3", contender)
+    _measure(bench, "W3", [(contender, "") for contender in bench.contenders("W3")])
 
 
 def load_of(workload: str, value: int, *, is_durable: bool = False) -> Load:
@@ -46,43 +48,59 @@ def load_of(workload: str, value: int, *, is_durable: bool = False) -> Load:
             return Load(value, ROOM_EDITORS, ROOM_EDITORS, ROOM_HZ)
 
 
-def attempt(bench: Bench, workload: str, contender: Contender, value: int, load: Load) -> tuple[bool, Seen]:
+def attempt(
+    bench: Bench, workload: str, contender: Contender, value: int, load: Load, case: str = ""
+) -> tuple[bool, Seen]:
     """One run against a fresh server; again while others disturb a run that fails."""
     has_passed, seen = False, Seen()
     for _ in range(ATTEMPTS):
         with contender.serving() as target:
             seen = bench.generator.run(target, load, merges_ms=contender.tick_ms)
         has_passed = holds(seen, load, contender.tick_ms)
-        bench.results.probe(workload, contender.name, value, seen, has_passed=has_passed)
+        bench.results.probe(workload, f"{contender.name} {case}".strip(), value, seen, has_passed=has_passed)
         if has_passed or seen.foreign < DISTURBED_CORES:
             break
     return has_passed, seen
 
 
-def _search(bench: Bench, workload: str, contender: Contender, case: str = "") -> None:
+def _measure(bench: Bench, workload: str, entries: list[tuple[Contender, str]]) -> None:
     depth = bench.depth
 
-    def run(value: int, measured_s: float, warmup_s: float) -> tuple[bool, Seen]:
+    def run(place: int, value: int) -> tuple[bool, Seen]:
+        contender, case = entries[place]
         load = load_of(workload, value, is_durable=case == PUSH)
-        load = msgspec.structs.replace(load, measured_s=measured_s, warmup_s=warmup_s)
-        return attempt(bench, workload, contender, value, load)
-
-    def probe(value: int) -> Attempt:
-        has_passed, seen = run(value, depth.probe_s, depth.warmup_s)
-        if not has_passed and seen.p99 < HOPELESS_P99_MS:  # a single stall is not the server's limit
-            has_passed, seen = run(value, depth.probe_s, depth.warmup_s)
-        return Attempt(has_passed, seen.srv_cpu)
-
-    def confirm(value: int) -> tuple[bool, Seen]:
-        return run(value, depth.confirm_s if workload == "W2" else min(5, depth.confirm_s), 2)
+        load = msgspec.structs.replace(load, measured_s=depth.probe_s, warmup_s=depth.warmup_s)
+        return attempt(bench, workload, contender, value, load, case)
 
     if bench.given_load is not None:
-        _, seen = confirm(bench.given_load)
-        bench.results.add(Row(workload, contender.name, _figures(workload, bench.given_load, seen), case))
+        for place, entry in enumerate(entries):
+            _add(bench, workload, entry, [(bench.given_load, run(place, bench.given_load)[1])])
         return
-    found = highest(probe, STARTS[workload], depth.tolerance, is_quadratic=workload == "W2")
-    best = confirmed(found, depth.confirm_runs, confirm, lambda seen: seen.p99)
-    figures: dict[str, float | None] = {"load": 0} if best is None else _figures(workload, *best)
+    found = in_rounds(
+        [start_of(workload, *entry) for entry in entries],
+        run,
+        lambda seen: seen.srv_cpu,
+        tolerance=depth.tolerance,
+        rounds=depth.rounds,
+        is_late=lambda: bench.is_late,
+        is_quadratic=workload == "W2",
+    )
+    for entry, carried in zip(entries, found, strict=True):
+        _add(bench, workload, entry, carried)
+
+
+def start_of(workload: str, contender: Contender, case: str) -> int:
+    """Half of what this one carried the last time we looked: a search from there is short."""
+    return STARTS.get((workload, contender.name, case), ELSEWHERE[workload])
+
+
+def _add(bench: Bench, workload: str, entry: tuple[Contender, str], found: list[tuple[int, Seen]]) -> None:
+    """The round in the middle stands for all."""
+    contender, case = entry
+    figures: dict[str, float | None] = {"load": 0}
+    if found:
+        figures = _figures(workload, *found[len(found) // 2])
+        figures |= {"least": found[0][0], "most": found[-1][0], "rounds": len(found)}
     bench.results.add(Row(workload, contender.name, figures, case))
 
 
@@ -104,4 +122,6 @@ def _figures(workload: str, value: int, seen: Seen) -> dict[str, float | None]:
         figures["shown_hz"] = round(EDITOR_HZ * min(1.0, seen.ratio), 1)
     if seen.acked:
         figures["stored_p99_ms"] = seen.ack_p99
+    if seen.is_generator_bound:
+        figures[LOWER_BOUND] = 1
     return figures

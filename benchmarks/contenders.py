@@ -39,6 +39,8 @@ class Target(msgspec.Struct, frozen=True):
     """For this many new rooms with this many clients each."""
     joining: list[str]
     """For joins of the seed document."""
+    beside: int = 0
+    """A process whose family's CPU counts too: the database."""
 
 
 class Contender(Protocol):
@@ -123,6 +125,7 @@ class Easel:
                 joining=[*arguments, *workflows.make(1, json.loads((self._seed / "nodes.json").read_text()))]
                 if seeded
                 else [],
+                beside=self._databases.postgres_pid,
             )
 
     @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """W4, W5, W11: what a connection, a join and an editor cost in memory, time, CPU and bytes."""
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -12,7 +13,7 @@ from benchmarks.generator import Seen
 from benchmarks.results import Row
 
 IDLE_ROOMS, IDLE_CLIENTS = 100, 10
-HOLD_S, LOOK_EVERY_S = 6, 0.25
+HOLD_S, LOOK_EVERY_S = 4, 0.25
 JOINS, BURST, AT_ONCE = 40, 60, 20
 EDITORS = (100, 300)
 PEER_EDITORS = 30  # what every peer but one carries; its bytes grow linearly from there
@@ -27,11 +28,27 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def measure_memory(bench: Bench) -> None:
-    for contender in bench.contenders("W4"):
-        runs = [_idle(bench, contender) for _ in range(bench.depth.confirm_runs)]
-        bench.results.add(
-            Row("W4", contender.name, sorted(runs, key=lambda run: run["kb_per_connection"] or 0)[len(runs) // 2])
-        )
+    _in_turn(bench, "W4", bench.contenders("W4"), _idle, "kb_per_connection")
+
+
+def _in_turn(
+    bench: Bench,
+    workload: str,
+    contenders: list[Contender],
+    measure: Callable[[Bench, Contender], dict[str, float | None]],
+    figure: str,
+) -> None:
+    """Rounds of each in turn; the round in the middle by `figure` stands for all."""
+    found: dict[str, list[dict[str, float | None]]] = {contender.name: [] for contender in contenders}
+    for number in range(bench.depth.rounds):
+        if number and bench.is_late:
+            break
+        for contender in contenders:
+            found[contender.name].append(measure(bench, contender))
+    for name, rounds in found.items():
+        rounds.sort(key=lambda each: each[figure] or 0)
+        spread = {"least": rounds[0][figure], "most": rounds[-1][figure]}
+        bench.results.add(Row(workload, name, rounds[len(rounds) // 2] | spread))
 
 
 def _idle(bench: Bench, contender: Contender) -> dict[str, float | None]:
@@ -53,12 +70,8 @@ def _idle(bench: Bench, contender: Contender) -> dict[str, float | None]:
 
 
 def measure_joins(bench: Bench) -> None:
-    for contender in bench.contenders("W5"):
-        if contender.holds_document:
-            runs = [_join(bench, contender) for _ in range(bench.depth.confirm_runs)]
-            bench.results.add(
-                Row("W5", contender.name, sorted(runs, key=lambda run: run["p50_ms"] or 0)[len(runs) // 2])
-            )
+    holders = [contender for contender in bench.contenders("W5") if contender.holds_document]
+    _in_turn(bench, "W5", holders, _join, "p50_ms")
 
 
 def _join(bench: Bench, contender: Contender) -> dict[str, float | None]:

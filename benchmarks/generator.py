@@ -11,6 +11,9 @@ from benchmarks.contenders import Target
 TIMEOUT_S = 180
 DISTURBED_CORES = 0.06  # by others, on average over a run
 P99_LIMIT_MS = 100.0
+NEVER_MS = 99999.0
+FULL_CORE = 0.92  # what is left goes to waking up
+LATE_MS = 20.0
 TICK_SHARE = 0.8  # of the updates that a merging server's tick promises
 
 
@@ -63,9 +66,24 @@ class Seen(msgspec.Struct, frozen=True):
     ack_p99: float = 99999
     srv_cpu: float = 0
     gen_cpu: float = 0
+    beside_cpu: float = 0
+    """Of the database, where a target names one."""
     rss_kb: int = 0
+    lag_p99: float = 0
+    """How late the generator itself was in sending."""
     cpu_each: list[float] = msgspec.field(default_factory=list)
     foreign: float = 0
+
+    @property
+    def latency_ms(self) -> float | None:
+        """p99 of what was delivered; None when nothing was, or not enough of it."""
+        return None if self.error or not self.expected or self.p99 >= NEVER_MS else self.p99
+
+    @property
+    def is_generator_bound(self) -> bool:
+        """The server had time left and the generator had none: the server's limit lies higher."""
+        had_none = self.gen_cpu >= FULL_CORE or self.lag_p99 >= LATE_MS
+        return had_none and self.srv_cpu < FULL_CORE
 
 
 class Joins(msgspec.Struct, frozen=True):
@@ -110,7 +128,8 @@ class Generator:
 
     def _command(self, target: Target, words: list[str]) -> list[str]:
         pids = ",".join(map(str, target.pids))
-        return ["taskset", "-c", str(machine.LOAD_CORE), str(self._program), "--pids", pids, *words]
+        beside = ["--beside", str(target.beside)] if target.beside else []
+        return ["taskset", "-c", str(machine.LOAD_CORE), str(self._program), "--pids", pids, *beside, *words]
 
 
 def holds(seen: Seen, load: Load, merges_ms: int | None) -> bool:

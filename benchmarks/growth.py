@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from benchmarks import machine
 from benchmarks.bench import Bench
 from benchmarks.contenders import some_nodes
-from benchmarks.durable import load_of
+from benchmarks.durable import load_of, run_of
 from benchmarks.errors import BenchmarkError
 from benchmarks.footprint import Held
 from benchmarks.generator import Load
@@ -22,11 +22,12 @@ from benchmarks.slopes import CONNECTIONS, LOG, NODES, ROOMS, RUNS
 from canvas.client import open_canvas
 from canvas.ops import Update
 from canvas.relay.redis import open_relay
+from jobs.run import PictureUrl
 from jobs.store.claims import Claims
 
 NODE_COUNTS = (10, 100, 1_000, 10_000)
 ROOM_COUNTS = (1, 10, 100, 1_000)
-CONNECTION_COUNTS = (10, 100, 1_000, 10_000)
+CONNECTION_COUNTS = (100, 1_000, 3_000, 10_000)
 RUN_COUNTS = (10, 100, 1_000, 10_000)
 LOG_LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 OPERATIONS_PER_S, EDITORS = 200, 4
@@ -54,15 +55,11 @@ def measure_growth(bench: Bench) -> None:
 
 def _operations(bench: Bench, workload: str, size: int, load: Load, node_count: int = 0) -> None:
     load = msgspec.structs.replace(load, warmup_s=WARM_UP_S, measured_s=MEASURED_S)
-    with bench.easel().holding(node_count) as target:
-        before = machine.cpu_s(machine.tree(bench.databases.postgres_pid))
-        seen = bench.generator.run(target, load)
-        database_s = machine.cpu_s(machine.tree(bench.databases.postgres_pid)) - before
+    seen = run_of(bench, load, node_count)
     stored_per_s = seen.acked / MEASURED_S
     if not stored_per_s:
         raise BenchmarkError(f"{workload} {size}: nothing was stored: {seen.error or seen.errors}")
-    pushes = OPERATIONS_PER_S * (WARM_UP_S + MEASURED_S)
-    server_us, database_us = seen.srv_cpu / stored_per_s * 1e6, database_s / pushes * 1e6
+    server_us, database_us = seen.srv_cpu / stored_per_s * 1e6, seen.beside_cpu / stored_per_s * 1e6
     figures: dict[str, float | None] = {
         "cpu_us": round(server_us + database_us),
         "server_us": round(server_us),
@@ -109,7 +106,7 @@ async def _runs(bench: Bench, base_url: str) -> None:
         open_relay(redis) as relay,
         httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60, trust_env=False) as http,
     ):
-        claims = Claims(database, relay, _no_url)
+        claims = Claims(database, relay, PictureUrl())
         for count in RUN_COUNTS:
             await database.execute("DELETE FROM runs")
             workflow_id = await _new_workflow(http, 2 * TAKEN)
@@ -126,11 +123,6 @@ async def _runs(bench: Bench, base_url: str) -> None:
                 "slowest_claim_ms": round(max(claimed), 2),
             }
             bench.results.add(Row(RUNS, "easel", figures, str(count)))
-
-
-def _no_url(key: str, name: str | None = None) -> str:
-    """Nothing is completed here, so no picture is linked to."""
-    raise BenchmarkError(f"A picture was asked for: {name or key}")
 
 
 async def _new_workflow(http: httpx.AsyncClient, node_count: int) -> str:

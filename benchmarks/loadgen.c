@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -32,7 +33,7 @@ enum { LOOK_NS = 5000000, LONGEST_WAIT_NS = 20000000, SENDS_A_TURN = 64, RESIDEN
 static const uint64_t PATIENCE_NS = 60000000000ull;
 static const double DRAIN_S = 1.5;
 static const char *schema_file;
-static int clients = 2, senders = 1, sample = 1, merges, burst = 64, joins, joins_at_once = 1;
+static int clients = 2, senders = 1, sample = 1, merges, burst = 64, joins, joins_at_once = 1, beside;
 static double hz = 60, warmup_s = 2, measured_s = 5, hold_s;
 static int *listeners;                 /* of each room: clients that read the marks of what they get */
 
@@ -113,11 +114,12 @@ static void hold(double connect_s) {
   printf("{\"connected\":%d,\"connect_s\":%.2f,\"closed\":%d,\"errors\":%d}\n", n_ready, connect_s, n_closed, nerr);
 }
 
-struct look { uint64_t at; double server, own, each[PROCESSES]; };
+struct look { uint64_t at; double server, own, beside, each[PROCESSES]; };
 static void take_look(struct look *l) {
   l->at = now();
   l->server = cpus(l->each);
   l->own = own_cpu();
+  l->beside = beside ? family_cpu(beside) : 0;
 }
 static int64_t until_next(uint64_t next_send, const struct look looks[2]) {
   uint64_t t = now(), wake = t + LONGEST_WAIT_NS;
@@ -166,8 +168,9 @@ static void report(const struct look looks[2], double connect_s) {
          quantile(hist, n_del, missing, .5), quantile(hist, n_del, missing, .9), quantile(hist, n_del, missing, .99),
          quantile(lags, n_sent, 0, .99), n_acked, quantile(acks, n_acked, unacked, .5),
          quantile(acks, n_acked, unacked, .99));
-  printf("\"srv_cpu\":%.3f,\"gen_cpu\":%.3f,\"rss_kb\":%ld,\"cpu_each\":[", (looks[1].server - looks[0].server) / wall,
-         (looks[1].own - looks[0].own) / wall, rss_kb());
+  printf("\"srv_cpu\":%.3f,\"gen_cpu\":%.3f,\"beside_cpu\":%.3f,\"rss_kb\":%ld,\"cpu_each\":[",
+         (looks[1].server - looks[0].server) / wall, (looks[1].own - looks[0].own) / wall,
+         (looks[1].beside - looks[0].beside) / wall, rss_kb());
   for (int i = 0; i < n_pids; i++) printf("%s%.3f", i ? "," : "", (looks[1].each[i] - looks[0].each[i]) / wall);
   printf("]}\n");
 }
@@ -183,6 +186,7 @@ static const struct option OPTIONS[] = {
     {"--merges", FLAG, &merges}, {"--pids", WORD, &pid_list}, {"--schema", WORD, &schema_file},
     {"--join", NUMBER, &joins},
     {"--at-once", NUMBER, &joins_at_once}, {"--ready-bytes", SIZE, &ready_bytes}, {"--burst", NUMBER, &burst},
+    {"--beside", NUMBER, &beside},
     {"--prefix", WORD, &prefix}, {"--proto", WORD, &proto_name}, {"--rooms-file", WORD, &rooms_file},
     {"--header", WORD, &header}, {"--ports", WORD, &ports}, {"--spread", WORD, &spread}, {"--push", FLAG, &push},
 };

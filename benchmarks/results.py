@@ -9,6 +9,9 @@ import msgspec
 from benchmarks.generator import Seen
 from benchmarks.machine import Machine
 
+LOWER_BOUND = "is_lower_bound"
+"""The figure that says that the generator was the end of it, not the server."""
+
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """The final figures of one contender in one workload."""
@@ -19,6 +22,17 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     case: str = ""
     """Which of a workload's several settings."""
     run: str = ""
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """One try at one load."""
+
+    workload: str
+    contender: str
+    load: int
+    passed: bool
+    seen: Seen
+    run: str
 
 
 class Header(msgspec.Struct, frozen=True, tag="run"):
@@ -52,6 +66,10 @@ class Results:
             err=True,
         )
 
+    def leave_out(self, workload: str, why: str) -> None:
+        self._append({"type": "left out", "run": self.run, "workload": workload, "why": why})
+        click.echo(f"= {workload} left out: {why}", err=True)
+
     def add(self, row: Row) -> None:
         row = msgspec.structs.replace(row, run=self.run)
         self.rows.append(row)
@@ -64,18 +82,30 @@ class Results:
             file.write(msgspec.json.encode(value) + b"\n")
 
 
-def last_run(path: Path) -> tuple[Header, list[Row]]:
-    """The newest run in a file. Raises LookupError when there is none."""
-    headers: dict[str, Header] = {}
-    rows: list[Row] = []
+class Run(msgspec.Struct, frozen=True):
+    header: Header
+    rows: list[Row]
+    probes: list[Probe]
+    left_out: list[str]
+    """Workloads for which there was no time."""
+
+
+def runs(path: Path) -> list[Run]:
+    """All that a file holds, oldest first. Raises LookupError when there is none."""
+    found: dict[str, Run] = {}
     for line in path.read_bytes().splitlines() if path.exists() else []:
-        kind = msgspec.json.decode(line).get("type")
+        said = msgspec.json.decode(line)
+        kind, name = said.pop("type"), said["run"]
         if kind == "run":
-            header = msgspec.json.decode(line, type=Header)
-            headers[header.run] = header
+            found[name] = Run(msgspec.convert(said | {"type": kind}, Header), [], [], [])
+        elif name not in found:
+            continue
         elif kind == "row":
-            rows.append(msgspec.json.decode(line, type=Row))
-    if not headers:
+            found[name].rows.append(msgspec.convert(said, Row))
+        elif kind == "probe":
+            found[name].probes.append(msgspec.convert(said, Probe))
+        elif kind == "left out":
+            found[name].left_out.append(said["workload"])
+    if not found:
         raise LookupError(f"{path} holds no run yet.")
-    header = list(headers.values())[-1]
-    return header, [row for row in rows if row.run == header.run]
+    return list(found.values())

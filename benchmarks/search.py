@@ -1,6 +1,7 @@
-"""The largest load that still passes: grow by what CPU is left, then halve the gap. No I/O."""
+"""The largest load that still passes: grow by what CPU is left, halve the gap; then look again nearby. No I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import isqrt, sqrt
 from typing import TypeVar
 
@@ -8,8 +9,8 @@ import msgspec
 
 LARGEST = 200_000
 SMALLEST_STEP, LARGEST_STEP = 1.2, 2.5
-STEP_DOWN = 0.94
-CONFIRMATIONS = 6
+NEARBY_STEP = 1.06
+NEARBY_TRIES = 5
 T = TypeVar("T")
 
 
@@ -45,16 +46,60 @@ def _next(load: int, cpu: float, *, is_quadratic: bool) -> int:
     return int(load * max(SMALLEST_STEP, min(LARGEST_STEP, sqrt(room) if is_quadratic else room))) + 1
 
 
-def confirmed(
-    load: int, runs: int, run: Callable[[int], tuple[bool, T]], order: Callable[[T], float]
-) -> tuple[int, T] | None:
-    """Step down until most of `runs` long runs pass: that load and the run in the middle; None when none does."""
-    for _ in range(CONFIRMATIONS):
+def nearby(load: int, run: Callable[[int], tuple[bool, T]]) -> tuple[int, T] | None:
+    """Up in small steps while it passes, or down until it does: the largest that passed, and what was seen at it.
+
+    None when nothing does within reach.
+    """
+    best: tuple[int, T] | None = None
+    goes_up: bool | None = None
+    for _ in range(NEARBY_TRIES):
         if load < 1:
-            return None
-        outcomes = [run(load) for _ in range(runs)]
-        if sum(has_passed for has_passed, _ in outcomes) * 2 > runs:
-            seen = sorted((outcome for _, outcome in outcomes), key=order)
-            return load, seen[len(seen) // 2]
-        load = min(load - 1, int(load * STEP_DOWN))
-    return None
+            break
+        has_passed, seen = run(load)
+        if has_passed:
+            best = (load, seen)
+        goes_up = has_passed if goes_up is None else goes_up
+        if has_passed != goes_up:
+            break
+        load = max(load + 1, round(load * NEARBY_STEP)) if goes_up else min(load - 1, round(load / NEARBY_STEP))
+        if load > LARGEST:
+            break
+    return best
+
+
+def in_rounds(
+    starts: Sequence[int],
+    run: Callable[[int, int], tuple[bool, T]],
+    cpu: Callable[[T], float],
+    *,
+    tolerance: float,
+    rounds: int,
+    is_late: Callable[[], bool],
+    is_quadratic: bool = False,
+) -> list[list[tuple[int, T]]]:
+    """Each entry's limit is searched; then rounds in which every one is looked at again near its own, in turn.
+
+    `run` gets an entry's place and a load. Answers what each entry carried in each round, least first. The first
+    round is always made, a further one unless it is late.
+    """
+
+    def probe(place: int, load: int) -> Attempt:
+        has_passed, seen = run(place, load)
+        return Attempt(has_passed, cpu(seen))
+
+    limits = [
+        highest(partial(probe, place), start, tolerance, is_quadratic=is_quadratic)
+        for place, start in enumerate(starts)
+    ]
+    found: list[list[tuple[int, T]]] = [[] for _ in starts]
+    for number in range(rounds):
+        if number and is_late():
+            break
+        for place, limit in enumerate(limits):
+            best = nearby(limit, partial(run, place))
+            if best is not None:
+                found[place].append(best)
+    for carried in found:
+        carried.sort(key=lambda each: each[0])
+    return found

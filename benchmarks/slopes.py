@@ -72,6 +72,11 @@ def growths(rows: Iterable[Row]) -> list[Growth]:
     return found
 
 
+def shown(value: float) -> str:
+    """Three digits that count, or all of a whole number."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.3g}"
+
+
 def growth_table(rows: Iterable[Row]) -> str:
     """As Markdown; empty without measurements."""
     found = growths(rows)
@@ -79,7 +84,7 @@ def growth_table(rows: Iterable[Row]) -> str:
         return ""
     lines = ["| cost of | over | smallest … largest | exponent | |", "|---|---|---|--:|---|"]
     for growth in found:
-        costs = ", ".join(f"{cost:,.3g} at {size:,}" for size, cost in growth.points)
+        costs = ", ".join(f"{shown(cost)} at {size:,}" for size, cost in growth.points)
         verdict = "**worse than linear**" if growth.is_worse_than_linear else "linear or better in all"
         what = f"{growth.series.cost}, {growth.series.unit}"
         lines.append(f"| {what} | {growth.series.size} | {costs} | {growth.exponent:+.2f} | {verdict} |")

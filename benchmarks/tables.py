@@ -1,15 +1,18 @@
 """A run as Markdown: how Easel stands to the best peer, then every figure."""
 
+from math import exp, log
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.capacity import DRAG, PUSH
 from benchmarks.errors import BenchmarkError
-from benchmarks.results import Header, Row
+from benchmarks.results import LOWER_BOUND, Header, Row, Run
 from benchmarks.slopes import growth_table
+from benchmarks.slopes import shown as number_shown
 
 BEGIN, END = "<!-- tables: `make bench` with --write -->", "<!-- end of tables -->"
+AGREES_WITHIN = 1.15
 SMALL, LARGE = "10", "10000"
 GIVEN = "given load"
 """The depth of a run whose loads were not searched: its ratios would say nothing."""
@@ -29,6 +32,16 @@ class Claim(msgspec.Struct, frozen=True):
     peer_case: str = ""
     among: str = "all"
     """`all` peers, those with a `document`, or the `relays`."""
+
+
+class Ratio(msgspec.Struct, frozen=True):
+    workload: str
+    what: str
+    shown: tuple[str, str]
+    """Easel's figure and the one beside it."""
+    value: float
+    target: float
+    is_more_better: bool
 
 
 NET = "without_stamp_kb_per_s"
@@ -66,11 +79,37 @@ TITLES = {
 }
 
 
-def render(header: Header, rows: list[Row]) -> str:
-    parts = [_preamble(header), "" if header.depth == GIVEN else _ratios(rows)]
+def render(run: Run) -> str:
+    rows = run.rows
+    parts = [_preamble(run.header), "" if run.header.depth == GIVEN else _ratio_table(rows)]
+    if run.left_out:
+        parts.append(f"Left out for want of time: {', '.join(run.left_out)}.")
     parts += [_figures(title, [row for row in rows if row.workload == name]) for name, title in TITLES.items()]
     parts.append(growth_table(rows))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def agreement(runs: list[Run]) -> str:
+    """Each ratio in the last two runs of one depth, and whether they agree. Raises LookupError without two."""
+    last = runs[-1]
+    before = [run for run in runs[:-1] if run.header.depth == last.header.depth]
+    if not before:
+        raise LookupError(f"There is no second run of depth “{last.header.depth}” to compare with.")
+    older = {(each.workload, each.what): each.value for each in ratios(before[-1].rows)}
+    lines = [
+        f"{before[-1].header.run} (commit {before[-1].header.commit}) and {last.header.run} ({last.header.commit}):",
+        "",
+        "| | what | before | last | apart | within 15 % |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    for each in ratios(last.rows):
+        known = older.get((each.workload, each.what))
+        if known:
+            apart = abs(log(each.value / known))
+            verdict = "yes" if apart <= log(AGREES_WITHIN) else "**no**"
+            shown = f"{known:.2f} × | {each.value:.2f} × | {exp(apart) - 1:.0%}"
+            lines.append(f"| {each.workload} | {each.what} | {shown} | {verdict} |")
+    return "\n".join(lines)
 
 
 def write_into(page: Path, text: str) -> None:
@@ -101,49 +140,59 @@ def _preamble(header: Header) -> str:
     )
 
 
-def _ratios(rows: list[Row]) -> str:
-    lines = [line for line in (*(_claimed(claim, rows) for claim in CLAIMS), *_own_claims(rows)) if line]
+def ratios(rows: list[Row]) -> list[Ratio]:
+    return [ratio for ratio in (*(_claimed(claim, rows) for claim in CLAIMS), *_own_claims(rows)) if ratio]
+
+
+def _ratio_table(rows: list[Row]) -> str:
+    lines = [_line(ratio) for ratio in ratios(rows)]
     if not lines:
         return ""
     return "\n".join(["| | what | Easel | beside it | ratio | target | met |", "|---|---|--:|--:|--:|--:|---|", *lines])
 
 
-def _claimed(claim: Claim, rows: list[Row]) -> str:
+def _claimed(claim: Claim, rows: list[Row]) -> Ratio | None:
     own = [row for row in rows if (row.workload, row.contender, row.case) == (claim.workload, "easel", claim.case)]
     best = best_peer(claim, rows)
     mine = own[-1].figures.get(claim.figure) if own else None
     theirs = best.figures.get(claim.figure) if best else None
-    if mine is None or not theirs or best is None:
-        return ""
-    beside = f"{_number(theirs)} ({best.contender})"
-    return _line(claim.workload, claim.what, (_number(mine), beside), mine / theirs, claim.target, claim.is_more_better)
+    if not mine or not theirs or best is None:
+        return None
+    shown = (_bounded(own[-1], mine), f"{_bounded(best, theirs)} ({best.contender})")
+    return Ratio(claim.workload, claim.what, shown, mine / theirs, claim.target, claim.is_more_better)
 
 
-def _own_claims(rows: list[Row]) -> list[str]:
+def _bounded(row: Row, value: float) -> str:
+    """A number that the generator ended, not the server, is a lower bound."""
+    return f"≥ {_number(value)}" if row.figures.get(LOWER_BOUND) else _number(value)
+
+
+def _own_claims(rows: list[Row]) -> list[Ratio]:
     """What is held against Easel itself: a small document, one process."""
     costs = {row.case: _cost_us(row) for row in rows if row.workload == "W6 size"}
     small, large = costs.get(SMALL), costs.get(LARGE)
-    lines = []
+    found = []
     if small and large:
         shown = (f"{_number(large)} µs at {LARGE} nodes", f"{_number(small)} µs at {SMALL}")
-        lines.append(_line("W6", "CPU of a stored operation", shown, large / small, 1.1, False))
+        found.append(Ratio("W6", "CPU of a stored operation", shown, large / small, 1.1, False))
     for row in rows:
         gain = row.figures.get("gain")
         if row.workload == "W10" and gain:
             busier, one = row.figures["busier_of_two_cpu"] or 0, row.figures["one_cpu"] or 0
             shown = (f"{busier:.2f} cores in the busier of two", f"{one:.2f} in one")
-            lines.append(_line("W10", row.case, shown, gain, 1.7, True))
-    return lines
+            found.append(Ratio("W10", row.case, shown, gain, 1.7, True))
+    return found
 
 
 def _cost_us(row: Row) -> float:
     return (row.figures["server_us_per_op"] or 0) + (row.figures["database_us_per_op"] or 0)
 
 
-def _line(workload: str, what: str, shown: tuple[str, str], ratio: float, target: float, is_more_better: bool) -> str:
-    is_met = ratio >= target if is_more_better else ratio <= target
-    sign, verdict = "≥" if is_more_better else "≤", "yes" if is_met else "no"
-    return f"| {workload} | {what} | {shown[0]} | {shown[1]} | **{ratio:.2f} ×** | {sign} {target:g} × | {verdict} |"
+def _line(ratio: Ratio) -> str:
+    is_met = ratio.value >= ratio.target if ratio.is_more_better else ratio.value <= ratio.target
+    sign, verdict = "≥" if ratio.is_more_better else "≤", "yes" if is_met else "no"
+    shown = f"{ratio.shown[0]} | {ratio.shown[1]} | **{ratio.value:.2f} ×** | {sign} {ratio.target:g} ×"
+    return f"| {ratio.workload} | {ratio.what} | {shown} | {verdict} |"
 
 
 def _figures(title: str, rows: list[Row]) -> str:
@@ -164,6 +213,4 @@ def _figures(title: str, rows: list[Row]) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.3g}"
+    return "" if value is None else number_shown(value)

@@ -1,5 +1,6 @@
 /* easel_protocol.h alone: what a drag says at one end is read back at the other, however a frame spells it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -47,3 +47,16 @@ def test_load_becomes_the_generators_words() -> None:
 
     assert words[words.index("--clients") + 1] == "10"
     assert words[-1] == "--push"
+
+
+def test_generator_is_the_end_of_it_when_only_the_server_had_time_left() -> None:
+    assert Seen(gen_cpu=0.95, srv_cpu=0.7).is_generator_bound
+    assert Seen(lag_p99=30, srv_cpu=0.7).is_generator_bound
+    assert not Seen(gen_cpu=0.95, srv_cpu=0.98).is_generator_bound
+    assert not Seen(gen_cpu=0.5, srv_cpu=0.7).is_generator_bound
+
+
+def test_what_never_arrived_has_no_latency() -> None:
+    assert GOOD.latency_ms == 20
+    assert msgspec.structs.replace(GOOD, p99=99999).latency_ms is None
+    assert msgspec.structs.replace(GOOD, expected=0).latency_ms is None

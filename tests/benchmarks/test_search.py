@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 
-from benchmarks.search import Attempt, confirmed, highest
+from benchmarks.search import Attempt, highest, in_rounds, nearby
 
 
 class Server:
@@ -40,21 +42,38 @@ def test_search_says_zero_when_nothing_passes() -> None:
     assert highest(lambda _: Attempt(False, 1.0), 32, 1.07) == 0
 
 
-def test_confirmation_steps_down_until_most_runs_pass() -> None:
-    outcomes = {100: [False, True, False], 94: [True, False, True]}
-
-    def run(load: int) -> tuple[bool, float]:
-        passed = outcomes[load].pop()
-        return passed, float(load)
-
-    assert confirmed(100, 3, run, lambda p99: p99) == (94, 94.0)
+@pytest.mark.parametrize(("limit", "found"), [(100, 100), (105, 100), (106, 106), (120, 119), (1_000, 126)])
+def test_second_look_goes_up_while_it_passes(limit: int, found: int) -> None:
+    assert nearby(100, lambda load: (load <= limit, load)) == (found, found)
 
 
-def test_confirmation_reports_the_run_in_the_middle() -> None:
-    p99s = iter([30.0, 10.0, 20.0])
+@pytest.mark.parametrize(("limit", "found"), [(99, 94), (90, 89), (80, 79)])
+def test_second_look_goes_down_until_it_passes(limit: int, found: int) -> None:
+    assert nearby(100, lambda load: (load <= limit, load)) == (found, found)
 
-    assert confirmed(50, 3, lambda _: (True, next(p99s)), lambda p99: p99) == (50, 20.0)
+
+@pytest.mark.parametrize("load", [0, 1, 100])
+def test_second_look_gives_up(load: int) -> None:
+    assert nearby(load, lambda _: (False, 0)) is None
 
 
-def test_confirmation_gives_up() -> None:
-    assert confirmed(3, 1, lambda _: (False, 0.0), lambda p99: p99) is None
+def test_rounds_go_over_all_entries_in_turn_and_the_least_comes_first() -> None:
+    limits, asked = [50, 80], list[int]()
+
+    def run(place: int, load: int) -> tuple[bool, int]:
+        asked.append(place)
+        return load <= limits[place] + len(asked) % 3, load
+
+    found = in_rounds([40, 40], run, lambda _: 0.9, tolerance=1.1, rounds=3, is_late=lambda: False)
+
+    assert [len(carried) for carried in found] == [3, 3]
+    assert all(carried == sorted(carried) for carried in found)
+    assert [place for place, _ in groupby(asked)] == [0, 1] * 4, "each is searched, then three rounds over both"
+
+
+def test_when_it_is_late_one_round_is_enough() -> None:
+    found = in_rounds(
+        [10], lambda _, load: (load <= 10, load), lambda _: 1.0, tolerance=1.1, rounds=3, is_late=lambda: True
+    )
+
+    assert found == [[(10, 10)]]
