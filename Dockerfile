@@ -46,7 +46,7 @@ ENTRYPOINT ["easel"]
 CMD ["serve"]
 
 FROM run AS tools
-USER root
+USER 0
 # The distribution's, of the major version that compose.yaml runs; which patch is the distribution's business.
 # hadolint ignore=DL3008
 RUN apt-get update \

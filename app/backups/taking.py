@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -54,18 +54,20 @@ async def take_backup(url: str, objects: ObjectStore | None, path: Path) -> tupl
 
     `objects` None: the database alone. Raises BackupError, StorageFailed, and what asyncpg raises.
     """
-    async with _held_still(url) as moment:
+    async with AsyncExitStack() as held:
+        moment = await held.enter_async_context(_held_still(url))
         tools = find_tools(moment.server)
         with target_at(path) as target:
             made = target.desk / "database.new"
             await dump(tools, url, made, schema=moment.schema, snapshot=moment.snapshot)
-            return await _complete(moment, tools, made, objects, target)
+            index = await _named(moment.connection)
+            await held.aclose()  # pictures may take hours, in which tables may have to be changed and cleaned
+            return await _complete(moment, index, tools, made, objects, target)
 
 
 async def _complete(
-    moment: Moment, tools: Tools, made: Path, objects: ObjectStore | None, target: Target
+    moment: Moment, index: list[Named], tools: Tools, made: Path, objects: ObjectStore | None, target: Target
 ) -> tuple[Manifest, int]:
-    index = await _named(moment.connection)
     copied = [one async for one in _copies(index, objects, target)] if objects is not None else []
     taken_at = datetime.now(UTC)
     size_bytes, sha256 = await asyncio.to_thread(seal, made)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import LocalStore
 
 from app.backups import tools
 from app.backups.contents import BackupError
+from app.backups.taking import take_backup
 from app.backups.tools import PROGRAMS, addressed, find_tools
 from app.embedded.errors import StartError
 from app.migrate import migrate
+from jobs.objects.store import Objects
 from tests.app.running import execute
 from tests.app.sites import empty_database
 from tests.app.test_cli import easel
@@ -98,11 +101,45 @@ def pictures(tmp_path: Path) -> dict[str, bytes]:
     return made
 
 
+async def write_down(url: str, pictures: dict[str, bytes]) -> None:
+    await execute(url, "INSERT INTO accounts (id, name, color, role) VALUES ('acc', 'A', '#000000', 'member')")
+    columns = "key, account_id, content_type, size_bytes, sha256"
+    for key, content in pictures.items():
+        values = (key, "image/png", len(content), hashlib.sha256(content).digest())
+        await execute(url, f"INSERT INTO objects ({columns}) VALUES ($1, 'acc', $2, $3, $4)", *values)
+
+
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "rclone").mkdir()
     with rclone(tmp_path / "rclone") as url:
         yield url
+
+
+class Watchful(Objects):
+    """A store that, whenever it is asked for an object, takes the tables for itself."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        super().__init__(LocalStore(folder))
+        self._database_url = database_url
+
+    async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes] | None:
+        taking = "DO $$ BEGIN LOCK TABLE objects IN ACCESS EXCLUSIVE MODE NOWAIT; END $$"
+        await execute(self._database_url, taking)
+        return await super().open(key, start, end)
+
+
+def test_tables_are_free_while_pictures_are_copied(pictures: dict[str, bytes], tmp_path: Path) -> None:
+    """BK1: for migrations, and for what cleans up"""
+    key = next(iter(pictures))
+    with empty_database() as url:
+        asyncio.run(migrate(url))
+        asyncio.run(write_down(url, {key: pictures[key]}))
+
+        manifest, _ = asyncio.run(take_backup(url, Watchful(tmp_path / "data" / "objects", url), tmp_path / "copy"))
+
+    assert (manifest.objects, manifest.missing) == (1, ())
+    assert (tmp_path / "copy" / "objects" / key).read_bytes() == pictures[key]
 
 
 def test_pictures_move_from_a_folder_to_a_bucket_and_back(
@@ -112,17 +149,9 @@ def test_pictures_move_from_a_folder_to_a_bucket_and_back(
     here = {"EASEL_DATA_DIR": str(tmp_path / "data"), "EASEL_REDIS_URL": redis_url}
     in_bucket = here | KEY | {"EASEL_STORAGE_URL": bucket}
 
-    async def write_down(url: str) -> None:
-        await execute(url, "INSERT INTO accounts (id, name, color, role) VALUES ('acc', 'A', '#000000', 'member')")
-        for key, content in pictures.items():
-            rows = (
-                "INSERT INTO objects (key, account_id, content_type, size_bytes, sha256) VALUES ($1, 'acc', $2, $3, $4)"
-            )
-            await execute(url, rows, key, "image/png", len(content), hashlib.sha256(content).digest())
-
     with empty_database() as first, empty_database() as second, empty_database() as third:
         asyncio.run(migrate(first))
-        asyncio.run(write_down(first))
+        asyncio.run(write_down(first, pictures))
         assert easel("backup", str(tmp_path / "1.tar"), EASEL_DATABASE_URL=first, **here).returncode == 0
 
         into = easel("restore", str(tmp_path / "1.tar"), EASEL_DATABASE_URL=second, **in_bucket)
