@@ -16,6 +16,7 @@ import pytest
 
 from app.embedded.datadir import State, read_state
 from tests.app.embedded.conftest import query, wait_until_gone
+from tests.begun import begin
 
 COMMAND = [sys.executable, "-m", "app.cli", "up"]
 READY = re.compile(r"Easel is ready: (http://127\.0\.0\.1:\d+)/login\?token=\S+\n")
@@ -62,6 +63,7 @@ class RunningEasel:
 
 @pytest.fixture
 def easel(tmp_path: Path) -> Iterator[RunningEasel]:
+    begin(tmp_path / "data")
     running = RunningEasel(tmp_path / "data")
     yield running
     if running.process.poll() is None:
@@ -78,12 +80,15 @@ def refused(data: Path, **settings: str) -> str:
     return done.stderr
 
 
-def test_everything_runs_when_the_ready_line_is_printed(easel: RunningEasel) -> None:
+def test_everything_runs_when_the_ready_line_is_printed(tmp_path: Path) -> None:
+    """From nothing; the others have a PostgreSQL already."""
+    easel = RunningEasel(tmp_path / "data")
     state = easel.state()
 
     assert sorted(state.pids) == SERVICES
     assert state.url == easel.url
     assert query(state.database_url, "SELECT 1") == ["1"]
+    assert easel.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

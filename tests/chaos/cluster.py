@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from app.embedded.datadir import DataDir, State, read_state
 from tests.app.running import ADMIN_TOKEN, Process, free_port
+from tests.begun import begin
 from tests.chaos.installation import Installation
 from tests.chaos.wire import Wire
 
@@ -56,6 +57,7 @@ class Cluster(Installation):
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def start(self) -> None:
+        await self.run(lambda: begin(self.folder))
         self.supervisor = await self.run(lambda: Supervisor("up", self._environment, "Easel is ready"))
 
     async def stop(self) -> None:

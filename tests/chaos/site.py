@@ -21,8 +21,8 @@ from app.embedded.datadir import DataDir
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.process import kill_group
 from app.embedded.redis import EmbeddedRedis
-from app.migrate import migrate
 from tests.app.running import ADMIN_TOKEN, Server, free_port
+from tests.begun import begin
 from tests.chaos.installation import Installation
 
 T = TypeVar("T")
@@ -66,9 +66,9 @@ class Site(Installation):
 
     async def start(self, servers: int, **settings: str) -> None:
         self.environment |= settings
+        await self.run(lambda: begin(self.postgres.folder.parent))
         self.environment["EASEL_DATABASE_URL"] = await self.run(self.postgres.start)
         self.environment["EASEL_REDIS_URL"] = await self.run(self.redis.start)
-        await migrate(self.postgres.url)
         for _ in range(servers):
             self.ports.append(free_port())
             self.servers.append(await self.run(lambda: self._server(self.ports[-1])))
