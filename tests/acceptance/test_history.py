@@ -65,7 +65,9 @@ def test_version_is_looked_at_and_gone_back_to_by_keyboard_alone(
     expect(preview.locator(".preview__node--back")).to_have_count(1)
     expect(preview.get_by_role("textbox", name="Prompt").first).not_to_be_editable()
     expect(preview.get_by_test_id("generate")).to_have_count(0)
-    page.keyboard.press("i")  # a key of the canvas, which is not there now
+    for key in ("i", "?"):  # of the canvas, which is not there now
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.screenshot(path=tmp_path / "preview.png")
     assert findings(page) == []
     page.keyboard.press("Escape")

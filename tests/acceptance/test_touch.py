@@ -21,7 +21,7 @@ TOO_SMALL = f"""() => [...document.querySelectorAll("button, a.button, [role=men
   .map(each => [each.getAttribute("aria-label") ?? each.textContent, each.getBoundingClientRect()])
   .filter(([, {{ width, height }}]) => width < {SMALLEST_PX} - 8 || height < {SMALLEST_PX} - 8)
   .map(([name]) => name)"""
-OUTSIDE = """() => [...document.querySelectorAll(".bar, .bar button, .bar a")]
+OUTSIDE = """() => [...document.querySelectorAll(".bar, .bar button, .bar a, .gallery__bar button, .gallery__bar a")]
   .filter(each => each.checkVisibility())
   .filter(each => { const { left, right } = each.getBoundingClientRect(); return left < 0 || right > innerWidth; })
   .map(each => each.getAttribute("aria-label") ?? each.className)"""
@@ -39,6 +39,8 @@ def phone(
 ) -> Page:
     page = open_page(browser, complaints, easel.run("login-link"), has_touch=True, **options)
     page.set_viewport_size({"width": 390, "height": 780})
+    expect(page.get_by_role("button", name="your account")).to_be_visible()
+    assert page.evaluate(OUTSIDE) == []
     canvas_of(page, easel, workflow)
     return page
 

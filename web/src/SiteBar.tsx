@@ -1,5 +1,6 @@
 import { Bell } from "./account/Bell";
 import { useAccountMenu } from "./account/useAccountMenu";
+import { Avatar } from "./editor/Avatar";
 import { followLink, usePath } from "./route";
 import { useMe } from "./session";
 import { isNameless } from "./sharing/YourName";
@@ -38,7 +39,8 @@ export function SiteBar() {
         {isNameless(me) && <Button onClick={account.rename}>Say who you are</Button>}
         <Bell />
         <MenuButton label={`${me.name}: your account`} look="ghost" items={account.items}>
-          {me.name}
+          <Avatar user={me} />
+          <span className="gallery__name">{me.name}</span>
         </MenuButton>
       </span>
       {account.dialog}

@@ -21,7 +21,9 @@ interface PreviewProps {
   onRestore?: (() => Promise<void>) | undefined;
 }
 
-const FIT = { padding: { top: "150px", bottom: "40px", left: "64px", right: "380px" } as const, maxZoom: 1 };
+const BESIDE_THE_LIST = { top: "150px", bottom: "40px", left: "64px", right: "380px" } as const;
+const ABOVE_THE_LIST = { top: "250px", bottom: "52%", x: "20px" } as const; // as history.css has it on a narrow screen
+const NARROW_PX = 720;
 
 /** A version in the place of the canvas: to be looked at, with what would come back or change marked. */
 export function Preview({ version, workflowId, onRestore }: PreviewProps) {
@@ -78,6 +80,7 @@ function Still({ comparison, label }: { comparison: Comparison | null; label: st
   const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);
   const large = isLarge(nodes);
   const minZoom = large ? FARTHEST.large : FARTHEST.usual;
+  const padding = window.innerWidth > NARROW_PX ? BESIDE_THE_LIST : ABOVE_THE_LIST;
   return (
     <ReactFlow
       id="version"
@@ -95,7 +98,7 @@ function Still({ comparison, label }: { comparison: Comparison | null; label: st
       minZoom={minZoom}
       maxZoom={3}
       fitView
-      fitViewOptions={{ ...FIT, minZoom }}
+      fitViewOptions={{ padding, maxZoom: 1, minZoom }}
       colorMode="system"
       aria-label={label}
     >
