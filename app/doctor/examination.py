@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import msgspec
 from redis.exceptions import RedisError
 
 from app.doctor import database, edge, machine, queue, vendors
@@ -55,6 +57,8 @@ async def examine(settings: Settings, state: State | None, clock: Callable[[], d
 
 @asynccontextmanager
 async def _ground(settings: Settings, state: State | None, clock: Callable[[], datetime]) -> AsyncIterator[Ground]:
+    if state is not None and state.url and settings.port == 0:  # it has got one by now
+        settings = msgspec.structs.replace(settings, port=urlsplit(state.url).port or 0)
     async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
         bare = Ground(settings, state, None, None, http, clock)
         connection = await database.connected(bare.database_url) if bare.database_url else None

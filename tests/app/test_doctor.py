@@ -23,7 +23,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.doctor.examination import CHECKS, examine
-from app.embedded.datadir import DataDir
+from app.embedded.datadir import DataDir, State
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.redis import EmbeddedRedis
 from app.migrate import migrate
@@ -252,6 +252,19 @@ def test_an_easel_that_runs_is_no_stranger_on_its_port(server: Server, tmp_path:
 
     assert found["server"].says == f"an Easel answers on 127.0.0.1:{port}."
     assert found["public"].says == f"links begin with {server.url}."
+
+
+def test_the_port_that_an_easel_has_got_is_the_one_in_links(server: Server, tmp_path: Path) -> None:
+    """DR3: with EASEL_PORT=0"""
+    settings = read_settings({"EASEL_DATA_DIR": str(tmp_path), "EASEL_PORT": "0"}, dotenv=None)
+    running = State(
+        supervisor=1, database_url="postgresql://127.0.0.1:1/x", redis_url="redis://127.0.0.1:1", url=server.url
+    )
+
+    found = {one.name: one for one in asyncio.run(examine(settings, running))}
+
+    assert found["public"].says == f"links begin with {server.url}."
+    assert server.url in found["origins"].says
 
 
 def test_keys_of_an_issuer_are_counted(tmp_path: Path) -> None:
