@@ -19,6 +19,7 @@ from benchmarks.databases import databases
 from benchmarks.errors import BenchmarkError
 from benchmarks.generator import Generator
 from benchmarks.harness import Harness
+from benchmarks.plan import plan
 from benchmarks.plots import plots, svg
 from benchmarks.results import Header, Results, runs
 from benchmarks.tables import GIVEN, agreement, render, write_into
@@ -100,10 +101,12 @@ def main(
     if compare:
         click.echo(agreement(known))
         return
-    text = render(known[-1])
+    text, scale = render(known[-1]), plan(known[-1].rows)
     click.echo(text)
+    click.echo(scale)
     if write:
         write_into(DOCS / "benchmarks.md", text)
+        write_into(DOCS / "scaling.md", scale)
         for name, plot in plots(known[-1].rows, known[-1].probes).items():
             (DOCS / "benchmarks").mkdir(exist_ok=True)
             (DOCS / "benchmarks" / f"{name}.svg").write_text(svg(plot))

@@ -43,6 +43,12 @@ class Target(msgspec.Struct, frozen=True):
     """A process whose family's CPU counts too: the database."""
 
 
+class AtWork(msgspec.Struct, frozen=True):
+    url: str
+    server: int
+    workers: list[int]
+
+
 class Contender(Protocol):
     name: str
     tick_ms: int | None
@@ -129,16 +135,21 @@ class Easel:
             )
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[str]:
-        """With a worker beside the databases, whose built-in provider does not pause; answers the server's address."""
+    def working(self, workers: int = 1) -> Iterator[AtWork]:
+        """With a worker beside the databases, a second one beside the server; the built-in provider does not pause."""
         port = free_port()
         environment = self._environment(port) | {"EASEL_LOCAL_PACE_SECONDS": "0"}
-        with (
-            running(serve_command(), environment, self._work / "easel.log", machine.SERVER_CORE),
-            running(worker_command(), environment, self._work / "worker.log", machine.LOAD_CORE),
-        ):
+        cores = (machine.LOAD_CORE, machine.SERVER_CORE)[:workers]
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(
+                running(serve_command(), environment, self._work / "easel.log", machine.SERVER_CORE)
+            )
+            pids = [
+                stack.enter_context(running(worker_command(), environment, self._work / f"worker{core}.log", core))
+                for core in cores
+            ]
             _wait_until_ready(port)
-            yield f"http://127.0.0.1:{port}"
+            yield AtWork(f"http://127.0.0.1:{port}", server, pids)
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[str]:

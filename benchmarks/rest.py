@@ -78,13 +78,13 @@ def _figures(rounds: list[Measured]) -> dict[str, float | None]:
 
 @contextlib.contextmanager
 def _easel(bench: Bench) -> Iterator[Target]:
-    with bench.easel().working() as url:  # with its worker, as it is used
+    with bench.easel().working() as easel:  # with its worker, as it is used
+        url = easel.url
         headers = {"Authorization": f"Bearer {bench.databases.token}"}
         document = {"name": "Asked", "nodes": some_nodes(NODES), "edges": []}
         made = httpx.post(f"{url}/api/workflows", json=document, headers=headers, trust_env=False)
         made.raise_for_status()
-        pids = machine.tree(_listener(url))
-        yield Target(url, made.json()["id"], bench.databases.token, pids)
+        yield Target(url, made.json()["id"], bench.databases.token, machine.tree(easel.server))
 
 
 @contextlib.contextmanager
@@ -106,18 +106,6 @@ def _answers(url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(url, trust_env=False).is_success
     return False
-
-
-def _listener(url: str) -> int:
-    """The process that listens there."""
-    port = urlsplit(url).port
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                words = (entry / "environ").read_bytes().split(b"\0")
-                if f"EASEL_PORT={port}".encode() in words and b"serve" in (entry / "cmdline").read_bytes().split(b"\0"):
-                    return int(entry.name)
-    raise BenchmarkError("Easel's server has ended.")
 
 
 # Asking

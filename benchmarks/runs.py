@@ -14,8 +14,10 @@ from redis.asyncio import Redis
 
 from benchmarks import machine
 from benchmarks.bench import Bench
-from benchmarks.contenders import some_nodes
+from benchmarks.contenders import AtWork, some_nodes
+from benchmarks.databases import Databases
 from benchmarks.errors import BenchmarkError
+from benchmarks.plan import ONE_WORKER, TWO_WORKERS
 from benchmarks.results import Row
 from canvas.client import Canvas, open_canvas
 from jobs.queue import POLL_EVERY_S, ArqDoorbell, answer_bells
@@ -32,9 +34,10 @@ _numbers = itertools.count()
 
 def measure_runs(bench: Bench) -> None:
     asyncio.run(_queue(bench))
-    with bench.easel().working() as base_url:
-        figures = asyncio.run(_pipeline(base_url, bench.databases.token))
-    bench.results.add(Row("W7", "easel", figures, "local provider"))
+    for case, workers in ((ONE_WORKER, 1), (TWO_WORKERS, 2)):
+        with bench.easel().working(workers) as easel:
+            figures = asyncio.run(_pipeline(easel, bench.databases))
+        bench.results.add(Row("W7", "easel", figures, case))
 
 
 # The queue: jobs that do nothing, put in and answered
@@ -107,7 +110,8 @@ async def _arq_s(redis: Redis) -> float:
 # The whole pipeline: server, queue, worker, a picture of the built-in provider, three variants, the store, the canvas
 
 
-async def _pipeline(base_url: str, token: str) -> dict[str, float | None]:
+async def _pipeline(easel: AtWork, databases: Databases) -> dict[str, float | None]:
+    base_url, token = easel.url, databases.token
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         asyncio.timeout(PATIENCE_S),
@@ -121,11 +125,12 @@ async def _pipeline(base_url: str, token: str) -> dict[str, float | None]:
             for _ in range(WARM_UP):
                 await _alone(http, canvas, workflow_id, next(names))
             seen = [await _alone(http, canvas, workflow_id, next(names)) for _ in range(ALONE)]
-            started = time.perf_counter()
+            before, started = _cpu_s(easel, databases), time.perf_counter()
             crowd = [next(names) for _ in range(TOGETHER)]
             await asyncio.gather(*(_start(http, workflow_id, node_id) for node_id in crowd))
             await canvas.until(lambda: all(_status(canvas, node_id) == "completed" for node_id in crowd))
             per_s = TOGETHER / (time.perf_counter() - started)
+            worker_s, beside_s = (now - then for now, then in zip(_cpu_s(easel, databases), before, strict=True))
     shown, running, done = (sorted(times) for times in zip(*seen, strict=True))
     return {
         "shown_p50_ms": _ms(median(shown)),
@@ -134,7 +139,15 @@ async def _pipeline(base_url: str, token: str) -> dict[str, float | None]:
         "running_p99_ms": _ms(_p99(running)),
         "picture_p50_ms": _ms(median(done)),
         "runs_per_s": round(per_s, 1),
+        "worker_s_per_run": round(worker_s / TOGETHER, 4),
+        "beside_s_per_run": round(beside_s / TOGETHER, 4),
     }
+
+
+def _cpu_s(easel: AtWork, databases: Databases) -> tuple[float, float]:
+    """Of the workers and their children; of the server and PostgreSQL."""
+    workers = [pid for worker in easel.workers for pid in machine.tree(worker)]
+    return machine.cpu_s(workers), machine.cpu_s(machine.tree(easel.server) + machine.tree(databases.postgres_pid))
 
 
 async def _alone(http: httpx.AsyncClient, canvas: Canvas, workflow_id: str, node_id: str) -> tuple[float, float, float]:

@@ -137,3 +137,14 @@ def test_one_run_agrees_with_nothing() -> None:
 
     with pytest.raises(LookupError, match="no second run"):
         agreement([other, run_of(ROWS)])
+
+
+@pytest.mark.parametrize("name", ["benchmarks.md", "scaling.md"])
+def test_pages_have_a_place_for_tables(name: str, tmp_path: Path) -> None:
+    """Found out before a run and not after its twenty minutes."""
+    page = tmp_path / name
+    page.write_text((Path(__file__).parents[2] / "docs" / name).read_text())
+
+    write_into(page, "| a table |\n")
+
+    assert "| a table |" in page.read_text()
