@@ -18,7 +18,9 @@ BEST_PEERS = {
     "W4": ("node ws", "tldraw sync-core"),
     "W5": ("pycrdt-websocket", "hocuspocus"),
 }
-"""The strongest two of the last full run: whom a shorter run is held against."""
+"""The strongest two of the last thorough run: whom a shorter one is held against."""
+LEAST_PEERS = {"W3": 2}
+"""A plain relay and one with a document are two comparisons there."""
 ALL_PEERS = (
     "hocuspocus",
     "y-websocket-server",
@@ -28,6 +30,8 @@ ALL_PEERS = (
     "node ws",
 )
 WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "growth")
+
+MOST_TELLING_FIRST = ("W1", "W2", "W3", "W6", "W7", "growth", "W4", "W5", "W9", "W10", "W11", "W8")
 
 
 class Depth(msgspec.Struct, frozen=True):
@@ -45,7 +49,9 @@ class Depth(msgspec.Struct, frozen=True):
 
 
 THOROUGH = Depth("thorough", probe_s=3, warmup_s=1.7, rounds=3, tolerance=1.07, peers=len(ALL_PEERS), budget_s=3 * 3600)
-FULL = Depth("full", probe_s=1.2, warmup_s=0.8, rounds=3, tolerance=1.12, peers=2, budget_s=19 * 60)
+FULL = Depth(
+    "full", probe_s=1.2, warmup_s=0.8, rounds=3, tolerance=1.2, peers=1, budget_s=18 * 60, workloads=MOST_TELLING_FIRST
+)
 QUICK = Depth(
     "quick", probe_s=1.0, warmup_s=0.7, rounds=1, tolerance=1.35, peers=1, budget_s=150,
     workloads=("W2", "W4", "W5"),
@@ -78,7 +84,9 @@ class Bench(msgspec.Struct, frozen=True):
     def peers(self, workload: str) -> list[Contender]:
         specs = self.harness.peers()
         names = self.chosen_peers or (
-            ALL_PEERS if self.depth.peers == len(ALL_PEERS) else BEST_PEERS[workload][: self.depth.peers]
+            ALL_PEERS
+            if self.depth.peers == len(ALL_PEERS)
+            else BEST_PEERS[workload][: max(self.depth.peers, LEAST_PEERS.get(workload, 0))]
         )
         return [Peer(name, specs[name], self.harness) for name in names if name in specs]
 

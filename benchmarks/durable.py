@@ -7,7 +7,8 @@ from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
 from benchmarks.results import LOWER_BOUND, Row
 from benchmarks.search import in_rounds
 
-START = 2_000
+STARTS = {(1, 10): 6_000, (1, 100): 5_000, (100, 1): 2_500}
+ELSEWHERE = 2_000
 SHAPES = ((1, 10), (1, 100), (100, 1))  # rooms, editors in each
 ALL_SHAPES = (*SHAPES, (1, 1), (1, 30), (100, 5))
 SIZES = (10, 1_000, 10_000)  # nodes
@@ -49,7 +50,7 @@ def _search(bench: Bench, shapes: tuple[tuple[int, int], ...]) -> None:
             _add(bench, shape, [(bench.given_load, run(place, bench.given_load)[1])])
         return
     found = in_rounds(
-        [START for _ in shapes],
+        [STARTS.get(shape, ELSEWHERE) for shape in shapes],
         run,
         lambda seen: seen.srv_cpu,
         tolerance=depth.tolerance,
