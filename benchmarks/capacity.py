@@ -58,7 +58,7 @@ def attempt(
             seen = bench.generator.run(target, load, merges_ms=contender.tick_ms)
         has_passed = holds(seen, load, contender.tick_ms)
         bench.results.probe(workload, f"{contender.name} {case}".strip(), value, seen, has_passed=has_passed)
-        if has_passed or seen.foreign < DISTURBED_CORES:
+        if has_passed or bench.is_late or seen.foreign < DISTURBED_CORES:
             break
     return has_passed, seen
 
@@ -86,7 +86,10 @@ def _measure(bench: Bench, workload: str, entries: list[tuple[Contender, str]]) 
         is_quadratic=workload == "W2",
     )
     for entry, carried in zip(entries, found, strict=True):
-        _add(bench, workload, entry, carried)
+        if not carried and bench.is_late:
+            bench.results.leave_out(f"{workload} {entry[0].name}", "no load had passed when the time was up")
+        else:
+            _add(bench, workload, entry, carried)
 
 
 def start_of(workload: str, contender: Contender, case: str) -> int:

@@ -71,9 +71,20 @@ def test_rounds_go_over_all_entries_in_turn_and_the_least_comes_first() -> None:
     assert [place for place, _ in groupby(asked)] == [0, 1] * 4, "each is searched, then three rounds over both"
 
 
-def test_when_it_is_late_one_round_is_enough() -> None:
-    found = in_rounds(
-        [10], lambda _, load: (load <= 10, load), lambda _: 1.0, tolerance=1.1, rounds=3, is_late=lambda: True
-    )
+def test_when_it_is_late_before_anything_passed_nothing_is_claimed() -> None:
+    found = in_rounds([10], lambda _, load: (True, load), lambda _: 1.0, tolerance=1.1, rounds=3, is_late=lambda: True)
 
-    assert found == [[(10, 10)]]
+    assert found == [[]]
+
+
+def test_search_that_has_become_late_ends_with_what_has_passed() -> None:
+    asked = list[int]()
+
+    def run(_: int, load: int) -> tuple[bool, int]:
+        asked.append(load)
+        return True, load
+
+    found = in_rounds([100], run, lambda _: 0.5, tolerance=1.01, rounds=3, is_late=lambda: len(asked) >= 2)
+
+    assert asked[:3] == [100, 195, 195]
+    assert len(found[0]) == 1
