@@ -119,11 +119,13 @@ class Runs:
         status: Status | None = None,
         provider: str | None = None,
         dead: bool | None = None,
+        mine: bool | None = None,
         cursor: str | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Page[ImageJobRecord]:
-        """Newest first, of every workflow where the account is a member."""
-        wanted = Wanted(workflow_id, node_id, status, provider, dead, place_of(cursor))
+        """Newest first, of every workflow where the account is a member. `mine`: only those that it started itself."""
+        started_by = account_id if mine else None
+        wanted = Wanted(workflow_id, node_id, status, provider, dead, place_of(cursor), started_by)
         runs = await self._store.visible_to(account_id, wanted, checked_limit(limit))
         last = Place(runs[-1].started_at, runs[-1].id) if runs else None
         return page_of([run.record(self._picture_url) for run in runs], limit, last)

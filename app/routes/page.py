@@ -18,7 +18,7 @@ from canvas.errors import EaselError
 _INSTALLED = Path(__file__).resolve().parents[1] / "page"
 DIST = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "web" / "dist"
 """The page as it is built: inside the package of an installed wheel, beside it in a checkout."""
-_ADDRESSES = ["/", "/w/{workflow_id:str}", "/renders", "/artworks", "/signed-out"]
+_ADDRESSES = ["/", "/w/{workflow_id:str}", "/renders", "/artworks", "/runs", "/signed-out"]
 _MISSING = "The page has not been built. Run `make web`; the API works without it."
 
 

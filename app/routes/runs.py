@@ -86,12 +86,14 @@ class RunsController(Controller):
         status: FromQuery[Status | None] = None,
         provider: FromQuery[str | None] = None,
         dead: FromQuery[bool | None] = None,
+        mine: FromQuery[bool | None] = None,
         limit: FromQuery[int] = DEFAULT_LIMIT,
         cursor: FromQuery[str | None] = None,
     ) -> Page[ImageJobRecord]:
         """Runs of every workflow you are a member of, newest first.
 
         `dead`: those that have failed although trying again might help. A retry takes them off that list.
+        `mine`: only those that you started yourself.
         """
         return await services.runs.list(
             request.user.account_id,
@@ -100,6 +102,7 @@ class RunsController(Controller):
             status=status,
             provider=provider,
             dead=dead,
+            mine=mine,
             cursor=cursor,
             limit=checked_limit(limit),
         )

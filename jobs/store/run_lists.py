@@ -25,6 +25,8 @@ class Wanted(msgspec.Struct, frozen=True):
     dead: bool | None = None
     before: tuple[datetime, str] | None = None
     """Older than this `started_at` and id."""
+    started_by: str | None = None
+    """The account."""
 
 
 async def visible_to(database: Pool, account_id: str, wanted: Wanted, limit: int) -> list[Run]:
@@ -69,7 +71,9 @@ def recent(account_id: str, wanted: Wanted, limit: int) -> tuple[str, list[Any]]
     """
     query = _Query(account_id, limit)
     inner = f"{query.where(('status = {}', wanted.status))} AND {_dead(wanted)} AND {query.before(wanted)}"
-    outer = query.where(("provider = {}", wanted.provider), ("node_id = {}", wanted.node_id))
+    outer = query.where(
+        ("provider = {}", wanted.provider), ("node_id = {}", wanted.node_id), ("account_id = {}", wanted.started_by)
+    )
     return (
         f"""
         WITH recent AS MATERIALIZED (
@@ -91,7 +95,10 @@ def of_each_workflow(account_id: str, wanted: Wanted, limit: int) -> tuple[str, 
     query = _Query(account_id, limit)
     named = query.where(("mine.workflow_id = {}", wanted.workflow_id))
     others = query.where(
-        ("status = {}", wanted.status), ("provider = {}", wanted.provider), ("node_id = {}", wanted.node_id)
+        ("status = {}", wanted.status),
+        ("provider = {}", wanted.provider),
+        ("node_id = {}", wanted.node_id),
+        ("runs.account_id = {}", wanted.started_by),
     )
     asked = f"{others} AND {_dead(wanted)} AND {query.before(wanted)}"
     return (

@@ -175,17 +175,19 @@ async def test_the_list_shows_members_runs_newest_first_a_page_at_a_time(world: 
 
 
 async def test_the_list_is_filtered(world: World) -> None:
+    """JB45"""
     first = await world.start()
     second = await world.start(node="n2")
     await world.runs.cancel(first.job_id)
 
-    async def found(**filters: str) -> list[str]:
+    async def found(**filters: str | bool) -> list[str]:
         return [run.job_id for run in (await world.runs.list("ada", **filters)).items]  # type: ignore[arg-type]
 
     assert await found(status="cancelled") == [first.job_id]
     assert await found(node_id="n2") == [second.job_id]
     assert await found(workflow_id="other") == []
     assert len(await found(provider="local", workflow_id="wf")) == 2
+    assert len(await found(mine=True)) == 2
 
 
 async def test_a_cursor_or_limit_that_is_not_ours_is_refused(world: World) -> None:

@@ -11,6 +11,7 @@ import { Toasts } from "./ui/Toasts";
 import { WorkflowList } from "./workflows/WorkflowList";
 
 const ArtworksPage = lazy(() => import("./gallery/ArtworksPage"));
+const RunsPage = lazy(() => import("./runs/RunsPage"));
 const RendersPage = lazy(() => import("./gallery/RendersPage"));
 
 export function App() {
@@ -64,6 +65,8 @@ function Page() {
       return <RendersPage />;
     case "artworks":
       return <ArtworksPage />;
+    case "runs":
+      return <RunsPage />;
     case "unknown":
       return (
         <Notice

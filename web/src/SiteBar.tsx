@@ -12,6 +12,7 @@ const PLACES = [
   { path: "/", label: "Canvases" },
   { path: "/renders", label: "My renders" },
   { path: "/artworks", label: "Artworks" },
+  { path: "/runs", label: "Runs" },
 ];
 
 /** Where one is, and the way to the other places. */

@@ -1,10 +1,11 @@
 import { useSyncExternalStore, type MouseEvent } from "react";
 
-export type Route = { page: "workflows" } | { page: "canvas"; workflowId: string } | { page: "renders" } | { page: "artworks" } | { page: "unknown" };
+export type Route = { page: "workflows" } | { page: "canvas"; workflowId: string } | { page: "renders" } | { page: "artworks" } | { page: "runs" } | { page: "unknown" };
 
 export function parseRoute(path: string): Route {
   if (path === "/" || path === "/signed-out") return { page: "workflows" };
   if (path === "/artworks") return { page: "artworks" };
+  if (path === "/runs") return { page: "runs" };
   if (path === "/renders") return { page: "renders" };
   const id = /^\/w\/([^/]+)\/?$/.exec(path)?.[1];
   return id === undefined ? { page: "unknown" } : { page: "canvas", workflowId: decodeURIComponent(id) };

@@ -105,6 +105,7 @@ def listing(wanted: RenderFilter, before: Place | None = None) -> tuple[str, tup
 LISTED = (
     Wanted(status="failed"),
     Wanted(dead=True),
+    Wanted(started_by="a5"),
     Wanted(before=(NOW, "r9")),
     Wanted(node_id="n3", status="completed", provider="local", before=(NOW, "r9"), dead=False),
 )

@@ -41,6 +41,16 @@ export type Provider = schema.ListedProvider;
 export type Batch = schema.Batch;
 export type Usage = schema.Usage;
 
+/** What happened to a run. */
+export interface RunEvent {
+  jobId: string;
+  timestamp: string;
+  kind: "status" | "progress" | "log" | "error" | "webhook";
+  message: string;
+  progress?: number | null;
+  data?: Record<string, unknown> | null;
+}
+
 /** What the document says of records is what React Flow says of them. */
 type Documented<T> = Omit<T, "nodes" | "edges" | "viewport"> & { nodes: NodeRecord[]; edges: EdgeRecord[]; viewport: Viewport | null };
 
@@ -163,6 +173,11 @@ export function createHttp(options: HttpOptions = {}) {
     revokeShare: (id: string, shareId: string) => call("DELETE /api/workflows/{workflow_id}/shares/{share_id}", { at: [id, shareId] }),
 
     startRun: (body: StartRun, key?: string) => call("POST /api/runs", { body, key }),
+    listRuns: (query: Omit<Calls["GET /api/runs"]["query"], "limit" | "cursor">, cursor?: string) =>
+      call("GET /api/runs", { query: { ...query, limit: 50, cursor } }),
+    /** Those that are stored so far. */
+    listRunEvents: (jobId: string) => call("GET /api/runs/{job_id}/events", { at: [jobId] }) as Promise<unknown> as Promise<Page<RunEvent>>,
+    usage: (groupBy: string) => call("GET /api/usage", { query: { groupBy } }),
     cancelRun: (jobId: string) => call("POST /api/runs/{job_id}/cancel", { at: [jobId] }),
     retryRun: (jobId: string) => call("POST /api/runs/{job_id}/retry", { at: [jobId] }),
     listProviders: () => call("GET /api/providers"),

@@ -19,6 +19,7 @@ export {
   type Provider,
   type Render,
   type RenderQuery,
+  type RunEvent,
   type ShareLink,
   type StartRun,
   type UploadTarget,

@@ -864,7 +864,7 @@ export interface Calls {
   "DELETE /api/renders/{render_id}": { query: Record<never, never>; body: undefined; answer: undefined };
   "PATCH /api/renders/{render_id}": { query: Record<never, never>; body: ChangeRender; answer: Render };
   "POST /api/renders/{render_id}/restore": { query: Record<never, never>; body: undefined; answer: Render };
-  "GET /api/runs": { query: { workflowId?: string | null; nodeId?: string | null; status?: "pending" | "running" | "completed" | "failed" | "cancelled" | null; provider?: string | null; dead?: boolean | null; limit?: number; cursor?: string | null; }; body: undefined; answer: Page<ImageJobRecord> };
+  "GET /api/runs": { query: { workflowId?: string | null; nodeId?: string | null; status?: "pending" | "running" | "completed" | "failed" | "cancelled" | null; provider?: string | null; dead?: boolean | null; mine?: boolean | null; limit?: number; cursor?: string | null; }; body: undefined; answer: Page<ImageJobRecord> };
   "POST /api/runs": { query: Record<never, never>; body: StartImageJobRequest; answer: ImageJobRecord };
   "POST /api/runs/batch": { query: Record<never, never>; body: StartBatch; answer: StartedBatch };
   "POST /api/runs/replay": { query: Record<never, never>; body: ReplayRuns; answer: Replays };
