@@ -26,7 +26,7 @@ def page(easel: RunningEasel, browser: Browser, complaints: list[str], workflow:
     with easel.client() as client:
         watch(client, start(client, workflow, "fox", size="256x256"))
     page = open_page(browser, complaints, easel.run("login-link"))
-    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("link", name="Runs", exact=True).click()
     page.get_by_role("combobox", name="Canvas").select_option(workflow["id"])
     expect(page.get_by_test_id("run")).to_have_count(1)
     return page
