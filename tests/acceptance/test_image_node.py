@@ -36,7 +36,7 @@ def data_of(easel: RunningEasel, workflow: dict[str, Any]) -> dict[str, Any]:
 def test_a_node_offers_what_its_model_has_and_shows_every_picture_of_its_run(
     page: Page, easel: RunningEasel, workflow: dict[str, Any]
 ) -> None:
-    """JB22"""
+    """JB22, PG30"""
     node = page.get_by_test_id("image-node")
     model = node.get_by_role("combobox", name="Model")
     expect(model.locator("option:checked")).to_have_text("Studio 1, built in")
@@ -61,6 +61,7 @@ def test_a_node_offers_what_its_model_has_and_shows_every_picture_of_its_run(
 def test_pictures_are_compared_and_the_seed_of_one_is_taken_by_keyboard(
     page: Page, easel: RunningEasel, workflow: dict[str, Any]
 ) -> None:
+    """PG31"""
     node = page.get_by_test_id("image-node")
     node.get_by_role("button", name="Settings").click()
     node.get_by_role("combobox", name="Size").select_option("512x512")
@@ -92,7 +93,7 @@ def test_pictures_are_compared_and_the_seed_of_one_is_taken_by_keyboard(
 def test_a_price_is_on_the_button_and_settings_of_another_model_refuse_nothing(
     easel: RunningEasel, browser: Browser, complaints: list[str]
 ) -> None:
-    """Here no provider has a key, so the list of them is the one of somebody who has one."""
+    """PG30. Here no provider has a key, so the list of them is the one of somebody who has one."""
     data = {"prompt": "a fox", "provider": "shop", "model": "wide", "n": 3, "quality": "fine", "size": "512x512"}
     with easel.client() as client:
         made = create(client, name="Prices", nodes=[image_node() | {"data": data}], edges=[])

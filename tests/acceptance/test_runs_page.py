@@ -35,6 +35,7 @@ def page(easel: RunningEasel, browser: Browser, complaints: list[str], workflow:
 def test_runs_appear_by_themselves_are_filtered_and_cancelled(
     page: Page, easel: RunningEasel, workflow: dict[str, Any]
 ) -> None:
+    """PG32"""
     runs = page.get_by_test_id("run")
     with easel.client() as client:
         job_id = start(client, workflow, "owl", size="2048x2048", n=4)
@@ -55,6 +56,7 @@ def test_runs_appear_by_themselves_are_filtered_and_cancelled(
 
 
 def test_a_run_tells_what_happened_and_is_run_again_by_keyboard(page: Page, workflow: dict[str, Any]) -> None:
+    """PG32"""
     runs = page.get_by_test_id("run")
     runs.first.press("Enter")
     detail = page.get_by_test_id("run-detail")
@@ -72,6 +74,7 @@ def test_a_run_tells_what_happened_and_is_run_again_by_keyboard(page: Page, work
 
 
 def test_a_list_that_cannot_be_had_says_so_and_is_asked_for_again(page: Page, complaints: list[str]) -> None:
+    """PG32"""
     page.route("**/api/runs?*", lambda route: route.abort())
     page.get_by_role("combobox", name="State").select_option("failed")
     expect(page.get_by_role("alert")).to_contain_text("Easel cannot be reached")
@@ -83,6 +86,7 @@ def test_a_list_that_cannot_be_had_says_so_and_is_asked_for_again(page: Page, co
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_it(page: Page, scheme: Any) -> None:
+    """PG17"""
     page.emulate_media(color_scheme=scheme)
     page.get_by_test_id("run").first.click()
     page.get_by_text("In numbers").click()

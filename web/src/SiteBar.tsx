@@ -39,9 +39,12 @@ export function SiteBar() {
         )}
         {isNameless(me) && <Button onClick={account.rename}>Say who you are</Button>}
         <Bell />
-        <MenuButton label={`${me.name}: your account`} look="ghost" items={account.items}>
+        <MenuButton label={`${me.name}: your account`} aria-label={undefined} look="ghost" items={account.items}>
           <Avatar user={me} />
-          <span className="gallery__name">{me.name}</span>
+          <span className="gallery__name" aria-hidden="true">
+            {me.name}
+          </span>
+          <span className="visually-hidden">{me.name}: your account</span>
         </MenuButton>
       </span>
       {account.dialog}
