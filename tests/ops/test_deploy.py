@@ -132,6 +132,35 @@ def test_units_have_no_rights_and_are_given_time(path: Path) -> None:
         assert int(unit["LimitNOFILE"]) >= 4096
 
 
+STOPS_WITH = ("Requires", "Requisite", "BindsTo")
+"""What another unit's stop or failure comes through (systemd.unit)."""
+
+
+@pytest.mark.parametrize("name", ["server", "worker"])
+def test_a_migration_stops_nobody_and_is_tried_again(name: str) -> None:
+    """UP2: `systemctl restart easel-migrate` leaves the others running; a late database is waited for"""
+    unit = Unit(DEPLOY / "systemd" / f"easel-{name}@.service")
+    migrate = Unit(DEPLOY / "systemd" / "easel-migrate.service")
+
+    assert {key for key in STOPS_WITH if "easel-migrate" in unit["Unit"].get(key, "")} == set()
+    assert "easel-migrate" not in unit["Unit"]["PartOf"]
+    assert "easel-migrate.service" in unit["Unit"]["Wants"].split()
+    assert "easel-migrate.service" in unit["Unit"]["After"].split()
+    assert (unit["Service"]["Restart"], migrate["Service"]["Restart"]) == ("always", "on-failure")
+    assert unit["Unit"]["StartLimitIntervalSec"] == migrate["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_a_new_version_rebuilds_every_image() -> None:
+    """UP2: services of a profile are built only when it is named"""
+    profiles = {name for one in compose()["services"].values() if "build" in one for name in one.get("profiles", ())}
+    page = (DEPLOY / "compose.md").read_text()
+
+    commands = re.findall(r"`docker compose ([^`]*)\bbuild`", page)
+    assert profiles == {"tools"}
+    assert commands
+    assert all(f"--profile {profile}" in command for command in commands for profile in profiles)
+
+
 def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
     """UP2: where there is a systemd to ask"""
     if shutil.which("systemd-analyze") is None:
