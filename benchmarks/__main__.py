@@ -96,7 +96,7 @@ def main(
             kept.begin(
                 Header(kept.run, depth if load is None else GIVEN, _commit(), machine.describe(work), stored.postgres)
             )
-            _measure(bench, workloads)
+            measure(bench, workloads)
     known = runs(results)
     if compare:
         click.echo(agreement(known))
@@ -112,7 +112,7 @@ def main(
             (DOCS / "benchmarks" / f"{name}.svg").write_text(svg(plot))
 
 
-def _measure(bench: Bench, workloads: tuple[str, ...]) -> None:
+def measure(bench: Bench, workloads: tuple[str, ...]) -> None:
     """Until the depth's time is up; what was asked for by name is measured whatever it takes."""
     for workload in workloads or bench.depth.workloads:
         if bench.is_late:
