@@ -53,8 +53,8 @@ FULL = Depth(
     "full", probe_s=1.2, warmup_s=0.8, rounds=3, tolerance=1.2, peers=1, budget_s=18 * 60, workloads=MOST_TELLING_FIRST
 )
 QUICK = Depth(
-    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, tolerance=1.35, peers=1, budget_s=150,
-    workloads=("W2", "W4", "W5"),
+    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, tolerance=1.35, peers=1, budget_s=130,
+    workloads=("W4", "W5", "W2"),
 )  # fmt: skip
 
 

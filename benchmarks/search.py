@@ -46,15 +46,17 @@ def _next(load: int, cpu: float, *, is_quadratic: bool) -> int:
     return int(load * max(SMALLEST_STEP, min(LARGEST_STEP, sqrt(room) if is_quadratic else room))) + 1
 
 
-def nearby(load: int, run: Callable[[int], tuple[bool, T]]) -> tuple[int, T] | None:
+def nearby(
+    load: int, run: Callable[[int], tuple[bool, T]], is_late: Callable[[], bool] = lambda: False
+) -> tuple[int, T] | None:
     """Up in small steps while it passes, or down until it does: the largest that passed, and what was seen at it.
 
-    None when nothing does within reach.
+    None when nothing does within reach, or before it is late.
     """
     best: tuple[int, T] | None = None
     goes_up: bool | None = None
-    for _ in range(NEARBY_TRIES):
-        if load < 1:
+    for number in range(NEARBY_TRIES):
+        if load < 1 or (number and is_late()):
             break
         has_passed, seen = run(load)
         if has_passed:
@@ -99,7 +101,7 @@ def in_rounds(
         if number and is_late():
             break
         for place, limit in enumerate(limits):
-            best = nearby(limit, partial(run, place))
+            best = nearby(limit, partial(run, place), is_late)
             if best is not None:
                 found[place].append(best)
     for carried in found:
