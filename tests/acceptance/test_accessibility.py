@@ -136,7 +136,7 @@ def test_dialogs_and_menus_of_the_canvas(
 
     page.keyboard.press("Space")
     seen(page, found, "Add a node")
-    picture.click()
+    page.get_by_role("button", name="Open picture").first.press("Enter")
     seen(page, found, "Picture")
     page.get_by_test_id("image-node").first.locator(".card__head").click(button="right")
     seen(page, found, "What is selected")

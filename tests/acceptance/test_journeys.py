@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,36 @@ def test_editor_whose_link_is_revoked_while_writing_is_told_and_keeps_nothing_op
     expect(guest.get_by_test_id("image-node")).to_have_count(0)
     assert by_id(stored(easel, workflow["id"])["nodes"])["fox"]["data"]["prompt"] == "a fox in the rain"
     guest.context.close()
+
+
+@pytest.fixture
+def slow_easel(tmp_path: Path) -> Iterator[RunningEasel]:
+    """One whose pictures take so long that people come and go meanwhile."""
+    running = RunningEasel(tmp_path / "data", EASEL_LOCAL_PACE_SECONDS="12")
+    yield running
+    running.stop()
+
+
+@SCHEMES
+def test_who_joins_or_reloads_in_the_middle_of_a_run_sees_its_progress_and_preview(
+    slow_easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
+) -> None:
+    """Whoever comes late sees how far it is."""
+    with slow_easel.client() as client:
+        workflow = create(client, name="Under way", nodes=[image_node()], edges=[])
+    ada = open_page(browser, complaints, slow_easel.run("login-link"), color_scheme=scheme)
+    canvas_of(ada, slow_easel, workflow)
+    ada.get_by_test_id("generate").click()
+    expect(ada.get_by_test_id("preview")).to_be_visible(timeout=20_000)
+
+    mara = mara_at(slow_easel, browser, complaints, workflow, color_scheme=scheme)
+    ada.reload()
+    for page in (mara, ada):
+        expect(page.get_by_test_id("progress")).to_be_visible()
+        expect(page.get_by_test_id("preview")).to_be_visible()
+        expect(page.get_by_test_id("picture")).to_have_count(0)  # it is not finished yet
+    mara.screenshot(path=tmp_path / "under-way.png")
+    ada.get_by_role("button", name="Cancel").click()
+    for page in (mara, ada):
+        expect(page.get_by_test_id("progress")).to_have_count(0)
+        page.context.close()
