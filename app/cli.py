@@ -67,7 +67,10 @@ def restart() -> None:
     state = running(prepared())
     if state is None:
         raise StartError("No `easel up` runs on this data folder.")
-    os.kill(state.supervisor, signal.SIGUSR1)
+    try:
+        os.kill(state.supervisor, signal.SIGUSR1)
+    except ProcessLookupError as error:
+        raise StartError("`easel up` has just ended.") from error
     click.echo("`easel up` restarts them now, and says there when it is done.")
 
 

@@ -71,10 +71,21 @@ class Command(Child):
         argv = [sys.executable, *([script] if script.exists() else ["-m", "app.cli"]), word]
         super().__init__(name, argv, environment)
         self.url = url
+        self._is_asked = False
 
     @property
     def drains(self) -> bool:
         return self.url is None
+
+    def start(self) -> None:
+        self._is_asked = False
+        super().start()
+
+    def ask_to_end(self) -> None:
+        """A worker once: of its second signal it takes leave to let go of an order that is being paid for."""
+        if not (self.drains and self._is_asked):
+            super().ask_to_end()
+        self._is_asked = True
 
     def hurry(self) -> None:
         """A second signal: a server that is leaving ends at once. Of a worker it would ask to let go of paid orders."""
@@ -115,6 +126,11 @@ class Keeper:
             log.error("service_not_started", service=self.service.name, reason=str(error))  # noqa: TRY400 - no trace
             return False
         return True
+
+    def resume(self) -> None:
+        """It has just been started by whoever paused us."""
+        self.is_paused = False
+        self._start_at, self._started_at = None, time.monotonic()
 
     def _plan_start(self, now: float) -> None:
         if now - self._started_at > STEADY_S:

@@ -48,7 +48,7 @@ class Idempotency:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = _key_of(scope)
         caller: Caller | None = scope.get("user")
-        if key is None or caller is None:
+        if key is None or caller is None or scope["route_handler"].opt.get("fresh"):
             await self._app(scope, receive, send)
             return
         body = await _read(receive)

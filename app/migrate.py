@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 LOCK_WAIT_MS = 2000  # whoever comes after us on a table waits as long as we do: nobody notices two seconds
 PATIENCE_S = 600.0  # for a backup, or a report, that has the table for a while
-PAUSE_S = 1.0
+PAUSE_S, TURN_S = 1.0, 0.2
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 _LOCK = 0x_EA5E1  # one migrator at a time, whichever server starts first
 
@@ -46,8 +46,7 @@ async def migrate(database_url: str, *, to: str = NEWEST, patience_s: float = PA
     )
     try:
         async with engine.connect() as connection:
-            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            await connection.commit()
+            await _take_turn(connection)
             applied = await _upgrade_in_turn(connection, to, patience_s)
     finally:
         await engine.dispose()
@@ -59,6 +58,14 @@ async def migrate(database_url: str, *, to: str = NEWEST, patience_s: float = PA
     finally:
         await owner.close()
     return applied
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Asked again and again: a statement that waits holds a snapshot, for which an index built meanwhile would wait."""
+    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        await connection.commit()
+        await asyncio.sleep(TURN_S)
+    await connection.commit()
 
 
 async def _upgrade_in_turn(connection: AsyncConnection, to: str, patience_s: float) -> list[str]:

@@ -131,10 +131,10 @@ class Household:
             keeper = next(keeper for keeper in self._keepers if keeper.service is command)
             keeper.is_paused = True
             command.ask_to_end()
-            waits_s = self._settings.drain_seconds if command.drains else self._delay_s + ENDS_S
+            waits_s = (self._settings.drain_seconds if command.drains else self._delay_s) + ENDS_S
             self._look_after_until(lambda command=command: not command.is_alive(), waits_s)  # type: ignore[misc]
             command.start()  # after it has killed what would not end
-            keeper.is_paused = False
+            keeper.resume()
             self._write_state()
             if not self._look_after_until(command.is_ready, READY_TIMEOUT_S):
                 log.error("restart_given_up", service=command.name, reason="It does not come up; the others were left.")
@@ -212,7 +212,8 @@ class Household:
             return [Command("easel serve", "serve", self._environment(), self._local_url)]
         ports = _free_ports(self._settings.servers)
         self._proxies = [Proxy(self._caddy, self._settings, self._port, ports, self._data)]
-        own = {"EASEL_TRUSTED_PROXIES": "127.0.0.1", "EASEL_SHUTDOWN_DELAY_SECONDS": str(self._delay_s)}
+        believed = ",".join(("127.0.0.1", *self._settings.trusted_proxies))
+        own = {"EASEL_TRUSTED_PROXIES": believed, "EASEL_SHUTDOWN_DELAY_SECONDS": str(self._delay_s)}
         return [
             Command(
                 f"easel serve {number}",

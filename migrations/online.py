@@ -18,6 +18,8 @@ def build_index(statement: str) -> None:
         raise ValueError(f"{statement!r} builds no index concurrently")
     with op.get_context().autocommit_block():
         # It waits for transactions that are under way, and nobody waits for it.
+        before = op.get_bind().exec_driver_sql("SHOW lock_timeout").scalar()
         op.execute("SET lock_timeout = 0")
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {found[1]}")
         op.execute(statement)
+        op.execute(f"SET lock_timeout = '{before}'")

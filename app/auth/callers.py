@@ -46,9 +46,9 @@ class Caller(msgspec.Struct, frozen=True):
         if self.is_guest:
             raise Forbidden("A guest cannot have workflows of their own. Ask for an account to sign in with.")
 
-    def check_method(self, method: str) -> None:
-        """Raises Forbidden for a request that changes something, by whom may only read."""
-        if self.is_read_only and method not in SAFE_METHODS:
+    def check_writes(self) -> None:
+        """Raises Forbidden for whom may only read."""
+        if self.is_read_only:
             raise Forbidden(
                 "This token may only read. Make one that may write: `easel token create`.", code="TOKEN_READ_ONLY"
             )

@@ -57,6 +57,7 @@ class DataDir:
                         "stop it first, or set EASEL_DATA_DIR to another folder."
                     )
                 time.sleep(0.02)
+            self.state_path.unlink(missing_ok=True)  # of one that was killed: its ids may be somebody else's by now
             try:
                 yield
             finally:

@@ -9,7 +9,7 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.types import ASGIApp
 from structlog.contextvars import bind_contextvars
 
-from app.auth.callers import Caller, Callers
+from app.auth.callers import SAFE_METHODS, Caller, Callers
 from app.auth.rates import RequestRates
 from app.compose import Services
 from app.observe.metrics import Scrapes
@@ -24,6 +24,10 @@ UNCOUNTED = {"uncounted": True}
 """`opt` of a route that the page itself asks many times a second: it does not count as a request."""
 READS = {"reads": True}
 """`opt` of a POST that changes nothing: tokens that only read may ask it."""
+FRESH = {"fresh": True}
+"""`opt` of a write that answers with a new secret: not kept for who repeats an Idempotency-Key, and gets a new one."""
+TELLS_SECRETS = {"tells_secrets": True}
+"""`opt` of a GET whose answer lets its reader do more than read: tokens that only read may not ask it."""
 
 TheServices = NamedDependency[Services]
 TheHub = NamedDependency[Hub]
@@ -61,8 +65,9 @@ class Authentication(AbstractAuthenticationMiddleware):
             await self._rates.count_request(caller.account_id)
         if caller is not None:
             bind_contextvars(account=caller.account_id)
-            if not connection.route_handler.opt.get("reads"):
-                caller.check_method(method)
+            opt = connection.route_handler.opt
+            if opt.get("tells_secrets") or (method not in SAFE_METHODS and not opt.get("reads")):
+                caller.check_writes()
         return AuthenticationResult(user=caller, auth=None)
 
 

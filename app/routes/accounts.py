@@ -12,7 +12,7 @@ from app.auth.accounts import Account
 from app.auth.login_links import sign_in
 from app.auth.sessions import COOKIE, SESSION_DAYS, end_all_sessions, end_session
 from app.auth.tokens import TICKET_SECONDS, mint_ticket
-from app.routes.access import OPEN, READS, CallerRequest, OpenRequest, TheServices
+from app.routes.access import FRESH, OPEN, READS, CallerRequest, OpenRequest, TheServices
 from app.routes.page import on_refused_link
 from canvas.errors import EaselError
 
@@ -56,7 +56,7 @@ class AccountsController(Controller):
         """Change your name or the color of your cursor."""
         return await services.accounts.change(request.user.account_id, name=data.name, color=data.color)
 
-    @post("/api/tickets", opt=READS, operation_id="createTicket", status_code=201)
+    @post("/api/tickets", opt=READS | FRESH, operation_id="createTicket", status_code=201)
     async def ticket(self, services: TheServices, request: CallerRequest) -> Ticket:
         """A one-use secret for `?ticket=` of a WebSocket, good for a minute."""
         caller = request.user

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.routes.access import CallerRequest, TheServices
+from app.routes.access import FRESH, CallerRequest, TheServices
 from canvas.errors import Invalid
 from canvas.values import check_json
 from jobs.errors import DownloadBlocked
@@ -27,7 +27,7 @@ class FailureWebhookController(Controller):
         """Where you are told of failed runs on your workflows."""
         return await services.notices.store.webhook_of(request.user.account_id)
 
-    @put(operation_id="setFailureWebhook")
+    @put(opt=FRESH, operation_id="setFailureWebhook")
     async def change(
         self, services: TheServices, request: CallerRequest, data: JSONBody[SetFailureWebhook]
     ) -> NewFailureWebhook:

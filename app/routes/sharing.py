@@ -13,7 +13,7 @@ from app.auth.accounts import create as create_account
 from app.auth.sessions import open_session
 from app.auth.tokens import NewToken, create_workflow_token
 from app.compose import Services
-from app.routes.access import OPEN, CallerRequest, OpenRequest, TheServices
+from app.routes.access import FRESH, OPEN, TELLS_SECRETS, CallerRequest, OpenRequest, TheServices
 from app.routes.accounts import session_cookie
 from app.routes.page import on_refused_link
 from canvas.errors import EaselError, NotSignedIn
@@ -74,7 +74,7 @@ class SharingController(Controller):
         )
         return _link(services, share)
 
-    @get("/shares", operation_id="listShares")
+    @get("/shares", opt=TELLS_SECRETS, operation_id="listShares")
     async def list_shares(
         self, services: TheServices, request: CallerRequest, workflow_id: FromPath[str]
     ) -> Page[ShareLink]:
@@ -106,7 +106,7 @@ class SharingController(Controller):
         found = await services.access_events.page(workflow_id, limit=checked_limit(limit), before=before)
         return Page(found, str(found[-1].number) if len(found) == limit else None)
 
-    @post("/tokens", operation_id="createWorkflowToken", status_code=201)
+    @post("/tokens", opt=FRESH, operation_id="createWorkflowToken", status_code=201)
     async def token(
         self, services: TheServices, request: CallerRequest, workflow_id: FromPath[str], data: JSONBody[AppUser]
     ) -> NewToken:
@@ -159,7 +159,10 @@ async def _signed_in(services: Services, request: OpenRequest) -> str | None:
         caller = await services.callers.of_request(request.headers, request.cookies, "GET")
     except NotSignedIn:
         return None
-    return caller.account_id if caller is not None else None
+    if caller is None:
+        return None
+    caller.check_writes()  # it would be given a role
+    return caller.account_id
 
 
 def _link(services: Services, share: Share) -> ShareLink:

@@ -36,6 +36,20 @@ def test_headers_of_a_write_are_kept(person: Person) -> None:
     assert person.http.delete(path, headers={"Idempotency-Key": "another"}).status_code == 404
 
 
+def test_an_answer_with_a_new_secret_is_not_kept(person: Person, sql: Sql) -> None:
+    """Whoever reads the database would have it; repeated, the request makes another one."""
+    tokens = f"/api/workflows/{person.workflow()}/tokens"
+    user = {"userId": "u", "name": "U", "role": "viewer", "expiresInS": 60}
+    answers = [
+        person.http.post(path, json=body, headers=KEY) for path, body in (("/api/tickets", None), (tokens, user))
+    ]
+    again = person.http.post("/api/tickets", headers=KEY)
+
+    assert [answer.status_code for answer in (*answers, again)] == [201, 201, 201], [each.text for each in answers]
+    assert again.json()["ticket"] != answers[0].json()["ticket"]
+    assert sql("SELECT * FROM idempotency_keys WHERE account_id = $1 AND route NOT LIKE '%workflows'", person.id) == []
+
+
 def test_concurrent_requests_have_one_effect(person: Person) -> None:
     def create(_: int) -> httpx.Response:
         return person.http.post("/api/workflows", json={"name": "x"}, headers=KEY)

@@ -19,6 +19,8 @@ __all__ = ["world"]  # a fixture of this module, too
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 CHANGING = [one for one in CLOSED if one.method.upper() not in SAFE and one.id not in {"createTicket", "createLink"}]
+SECRET_ANSWERS = {"listShares"}
+"""What lets its reader do more than read."""
 READING = [one for one in CLOSED if one.method.upper() in SAFE]
 
 
@@ -53,11 +55,26 @@ def test_request_that_would_change_something_is_refused(
 
 def test_what_its_account_may_see_is_shown(world: World, looking: httpx.Client) -> None:
     for operation in READING:
-        if operation.id in {"watchRun", "watchWorkflow"}:  # they go on
+        if operation.id in {"watchRun", "watchWorkflow", *SECRET_ANSWERS}:  # they go on; the others are below
             continue
         seen = looking.request(operation.method, world.path(operation), follow_redirects=False)
         by_owner = world.owner.http.request(operation.method, world.path(operation), follow_redirects=False)
         assert seen.status_code == by_owner.status_code, operation.id
+
+
+def test_links_that_let_people_in_are_neither_told_nor_opened(world: World, looking: httpx.Client) -> None:
+    """CL8"""
+    workflow_id = world.paths["workflow_id"]
+    made = world.owner.http.post(f"/api/workflows/{workflow_id}/shares", json={"role": "editor"}).json()
+    told = looking.get(f"/api/workflows/{workflow_id}/shares")
+    opened = looking.get(made["url"], headers={"Accept": "application/json"})
+
+    for answer in (told, opened):
+        assert (answer.status_code, answer.json()["code"]) == (403, "TOKEN_READ_ONLY")
+    secret = made["url"].rpartition("/")[2]
+    for operation in READING:
+        if operation.id not in {"watchRun", "watchWorkflow"}:
+            assert secret not in looking.request(operation.method, world.path(operation)).text, operation.id
 
 
 @pytest.mark.parametrize("how", ["header", "ticket"])

@@ -217,6 +217,17 @@ def test_nobody_waits_behind_a_migration_that_waits(database: str, next_version:
     assert applied == ["9999"]
 
 
+def test_two_may_migrate_at_once_while_an_index_is_built(database: str, next_version: Callable[[str], None]) -> None:
+    """UP5: nobody waits with a snapshot for which the index would wait"""
+    asyncio.run(migrate(database))
+    next_version('build_index("CREATE INDEX CONCURRENTLY workflows_named ON workflows (name, id)")')
+
+    async def both() -> tuple[list[str], list[str]]:
+        return await asyncio.wait_for(asyncio.gather(migrate(database), migrate(database)), 30)
+
+    assert sorted(asyncio.run(both())) == [[], ["9999"]]
+
+
 def test_an_index_is_built_while_others_write(database: str, next_version: Callable[[str], None]) -> None:
     """UP5: also when the build before it was cut off"""
     asyncio.run(migrate(database))
