@@ -28,16 +28,19 @@ SHOWN = 20
 def backup(path: Path, database_only: bool) -> int:
     """Copy the database and all pictures that it names to PATH: a folder, or one file if it ends in .tar.
 
-    Easel may go on meanwhile. A folder that holds an earlier backup becomes this one, and only new pictures are copied.
+    Easel may go on meanwhile. A folder that holds an earlier backup becomes this one: what is there is read, and only
+    pictures that are new, or not whole there, are copied. Any other folder has to be empty.
     Whoever has a backup has all of Easel: keep it as you keep the database.
     """
     from app.backups.contents import count, size
     from app.backups.taking import take_backup
     from app.compose import open_storage
+    from jobs.objects.store import folder_of
 
     with _databases(prepared()) as settings, reaching(settings.database_url or ""):
         objects = None if database_only else open_storage(settings)
-        manifest, fresh = asyncio.run(take_backup(settings.database_url or "", objects, path))
+        taking = take_backup(settings.database_url or "", objects, path, store=folder_of(settings.storage))
+        manifest, fresh = asyncio.run(taking)
     said = f"Backed up to {path}: the database (schema {manifest.revision}, {size(manifest.dump_bytes)})"
     if manifest.has_objects:
         said += f" and {count(manifest.objects, 'object')} ({size(manifest.object_bytes)}, {fresh:,} copied now)"

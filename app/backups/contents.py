@@ -59,9 +59,12 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     try:
         if msgspec.json.decode(content, type=_Form).format > FORMAT:
             raise BackupError(f"{where} was made by a newer version: restore it with that one.")
-        return msgspec.json.decode(content, type=Manifest)
+        manifest = msgspec.json.decode(content, type=Manifest)
     except msgspec.MsgspecError as error:
         raise BackupError(f"{where} is no backup of Easel: its {MANIFEST} cannot be read.") from error
+    if PurePosixPath(manifest.dump).name != manifest.dump:
+        raise BackupError(f"{where} names a file that no Easel makes ({manifest.dump!r}): it has been tampered with.")
+    return manifest
 
 
 class _Form(msgspec.Struct):
@@ -70,10 +73,15 @@ class _Form(msgspec.Struct):
 
 def member(key: str) -> str:
     """An object's name in a backup. Raises BackupError for a key that would lead elsewhere."""
-    path = PurePosixPath(key)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if leads_elsewhere(key):
         raise BackupError(f"The backup names an object that no Easel makes ({key!r}): it has been tampered with.")
     return f"{OBJECTS}/{key}"
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Whether it is no name below a folder."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or not path.parts
 
 
 def count(number: int, noun: str) -> str:

@@ -8,16 +8,29 @@ import io
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
 import msgspec
 
-from app.backups.contents import INDEX, MANIFEST, OBJECTS, BackupError, Manifest, Named, member, read_manifest
+from app.backups.contents import (
+    INDEX,
+    MANIFEST,
+    OBJECTS,
+    BackupError,
+    Manifest,
+    Named,
+    leads_elsewhere,
+    member,
+    read_manifest,
+)
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _lines = msgspec.json.Encoder()
+UNFINISHED = "unfinished.txt"
+"""In a folder while a backup is written to it: its first line, then the files that it has put there."""
+_OURS = "Files of a backup of Easel that has not come to its end:"
 
 
 class Target(Protocol):
@@ -25,8 +38,8 @@ class Target(Protocol):
 
     desk: Path
 
-    def has(self, key: str, size_bytes: int) -> bool:
-        """Whether an earlier backup left the object there."""
+    def has(self, named: Named) -> bool:
+        """Whether an earlier backup left the object there, whole. It is read to be sure."""
 
     def add_object(self, key: str, file: Path) -> None: ...
 
@@ -48,48 +61,46 @@ class Source(Protocol):
 
 
 class FolderTarget:
-    def __init__(self, folder: Path, desk: Path) -> None:
-        self._folder, self.desk = folder, desk
+    def __init__(self, folder: Path, desk: Path, earlier: set[str], journal: IO[str]) -> None:
+        """`earlier`: files of backups before, whole or cut off, by their names in `folder`. No other is deleted."""
+        self._folder, self.desk, self._earlier, self._journal = folder, desk, earlier, journal
 
-    def has(self, key: str, size_bytes: int) -> bool:
-        file = self._folder / member(key)
-        return file.is_file() and file.stat().st_size == size_bytes
+    def has(self, named: Named) -> bool:
+        file = self._folder / member(named.key)
+        return file.is_file() and file.stat().st_size == named.size_bytes and seal(file)[1] == named.sha256
 
     def add_object(self, key: str, file: Path) -> None:
-        place = self._folder / member(key)
-        place.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        file.chmod(_PRIVATE_FILE)
-        file.replace(place)
+        self._put(member(key), file)
 
     def finish(self, manifest: Manifest, dump: Path, index: list[Named]) -> None:
         """The manifest is what makes it one: an earlier backup's files go only after it names the new ones."""
-        dump.chmod(_PRIVATE_FILE)
-        dump.replace(self._folder / manifest.dump)
-        self._write(index_of(manifest), _encoded(index))
-        self._write(MANIFEST, _pretty(manifest))
-        self._forget_earlier(manifest, {one.key for one in index})
+        self._put(manifest.dump, dump)
+        for name, content in ((index_of(manifest), _encoded(index)), (MANIFEST, _pretty(manifest))):
+            fresh = self.desk / name
+            fresh.write_bytes(content)
+            self._put(name, fresh)
+        for name in self._earlier - _files_of(manifest, index):
+            (self._folder / name).unlink(missing_ok=True)
+        (self._folder / UNFINISHED).unlink(missing_ok=True)
 
-    def _write(self, name: str, content: bytes) -> None:
-        fresh = self.desk / name
-        fresh.write_bytes(content)
-        fresh.chmod(_PRIVATE_FILE)
-        fresh.replace(self._folder / name)
-
-    def _forget_earlier(self, manifest: Manifest, named: set[str]) -> None:
-        kept = {MANIFEST, manifest.dump, index_of(manifest), OBJECTS, self.desk.name}
-        for old in self._folder.iterdir():
-            if old.name not in kept and old.suffix in {".dump", ".jsonl"}:
-                old.unlink()
-        objects = self._folder / OBJECTS
-        for file in list(objects.rglob("*")) if manifest.has_objects else ():
-            if file.is_file() and file.relative_to(objects).as_posix() not in named:
-                file.unlink()
+    def _put(self, name: str, file: Path) -> None:
+        """Written down before, so that whatever cuts it off, the next backup knows it for its own."""
+        self._journal.write(f"{name}\n")
+        self._journal.flush()
+        place = self._folder / name
+        place.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        file.chmod(_PRIVATE_FILE)
+        file.replace(place)
 
 
 class FolderSource:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.manifest = read_manifest((folder / MANIFEST).read_bytes(), str(folder))
+
+    @property
+    def has_index(self) -> bool:
+        return (self._folder / index_of(self.manifest)).is_file()
 
     def index(self) -> Iterator[Named]:
         with (self._folder / index_of(self.manifest)).open("rb") as file:
@@ -107,7 +118,7 @@ class TarTarget:
     def __init__(self, tar: tarfile.TarFile, desk: Path) -> None:
         self._tar, self.desk = tar, desk
 
-    def has(self, key: str, size_bytes: int) -> bool:  # noqa: ARG002 - it always begins empty
+    def has(self, named: Named) -> bool:  # noqa: ARG002 - it always begins empty
         return False
 
     def add_object(self, key: str, file: Path) -> None:
@@ -125,7 +136,7 @@ class TarTarget:
 
 class TarSource:
     def __init__(self, tar: tarfile.TarFile, path: Path) -> None:
-        self._tar = tar
+        self._tar, self._members = tar, {one.name: one for one in tar}
         manifest = self._open(MANIFEST)
         if manifest is None:
             raise BackupError(f"{path} is no backup of Easel, or one that was cut off: it has no {MANIFEST}.")
@@ -146,27 +157,70 @@ class TarSource:
         return self._open(member(key))
 
     def _open(self, name: str) -> IO[bytes] | None:
-        try:
-            return self._tar.extractfile(name)
-        except KeyError:
-            return None
+        found = self._members.get(name)
+        return None if found is None else self._tar.extractfile(found)
 
 
 @contextlib.contextmanager
-def target_at(path: Path) -> Iterator[Target]:
-    """A folder, or a file when its name ends in `.tar`. Raises BackupError for a folder that holds something else."""
+def target_at(path: Path, store: Path | None = None) -> Iterator[Target]:
+    """A folder, or a file when its name ends in `.tar`. `store`: the folder in which the pictures are, if it is one.
+
+    Raises BackupError for a folder that holds something else, and for one that is, holds or lies in `store`.
+    """
     try:
+        _keep_apart(path, store)
         if path.suffix == ".tar":
             with _tar_target(path) as target:
                 yield target
             return
         path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        if any(path.iterdir()) and not (path / MANIFEST).is_file() and not (path / OBJECTS).is_dir():
-            raise BackupError(f"{path} holds something that is no backup: give an empty folder, or a new one.")
-        with tempfile.TemporaryDirectory(prefix=".desk-", dir=path) as desk:
-            yield FolderTarget(path, Path(desk))
+        earlier = _earlier(path)
+        (path / UNFINISHED).touch(mode=_PRIVATE_FILE)
+        with tempfile.TemporaryDirectory(prefix=".desk-", dir=path) as desk, (path / UNFINISHED).open("a") as journal:
+            if journal.tell() == 0:
+                journal.write(f"{_OURS}\n")
+                journal.flush()
+            yield FolderTarget(path, Path(desk), earlier, journal)
     except OSError as error:
         raise BackupError(f"The backup cannot be written to {path} ({error.strerror or error}).") from error
+
+
+def _keep_apart(path: Path, store: Path | None) -> None:
+    """A backup in the store would be deleted by its sweep, and would itself take the store's files for its own."""
+    if store is None:
+        return
+    store = store.resolve()
+    for place in (path.resolve(), (path / OBJECTS).resolve()):
+        if place.is_relative_to(store) or store.is_relative_to(place):
+            raise BackupError(f"{path} is where the pictures are kept ({store}): back up to a folder apart from it.")
+
+
+def _earlier(folder: Path) -> set[str]:
+    """Names of the files of backups before. Raises BackupError for a folder that holds something and none of them."""
+    unfinished = _unfinished(folder)
+    if (folder / MANIFEST).is_file():
+        try:
+            source = FolderSource(folder)
+            return unfinished | _files_of(source.manifest, source.index() if source.has_index else ())
+        except BackupError as error:
+            raise BackupError(f"{error} To make one here, give an empty folder, or a new one.") from error
+    if not (folder / UNFINISHED).is_file() and any(folder.iterdir()):
+        raise BackupError(f"{folder} holds something that is no backup: give an empty folder, or a new one.")
+    return unfinished
+
+
+def _unfinished(folder: Path) -> set[str]:
+    file = folder / UNFINISHED
+    if not file.is_file():
+        return set()
+    first, *names = file.read_text(errors="replace").splitlines() or [_OURS]
+    if first != _OURS or any(leads_elsewhere(name) for name in names):
+        raise BackupError(f"{folder} holds something that is no backup ({UNFINISHED}): give an empty folder.")
+    return set(names)
+
+
+def _files_of(manifest: Manifest, index: Iterable[Named]) -> set[str]:
+    return {MANIFEST, manifest.dump, index_of(manifest), *(member(one.key) for one in index)}
 
 
 @contextlib.contextmanager
@@ -214,7 +268,10 @@ def _encoded(index: list[Named]) -> bytes:
 
 def _decoded(file: IO[bytes]) -> Iterator[Named]:
     for line in file:
-        named = msgspec.json.decode(line, type=Named)
+        try:
+            named = msgspec.json.decode(line, type=Named)
+        except msgspec.MsgspecError as error:
+            raise BackupError("The backup is damaged: its list of objects cannot be read.") from error
         member(named.key)
         yield named
 

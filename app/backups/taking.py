@@ -49,15 +49,18 @@ class Copied(NamedTuple):
     is_fresh: bool = False
 
 
-async def take_backup(url: str, objects: ObjectStore | None, path: Path) -> tuple[Manifest, int]:
+async def take_backup(
+    url: str, objects: ObjectStore | None, path: Path, *, store: Path | None = None
+) -> tuple[Manifest, int]:
     """Write one to `path`; answers its manifest, and how many objects were not there from an earlier one.
 
-    `objects` None: the database alone. Raises BackupError, StorageFailed, and what asyncpg raises.
+    `objects` None: the database alone. `store`: the folder in which they are, if it is one, which `path` has to be
+    apart from. Raises BackupError, StorageFailed, and what asyncpg raises.
     """
     async with AsyncExitStack() as held:
         moment = await held.enter_async_context(_held_still(url))
         tools = find_tools(moment.server)
-        with target_at(path) as target:
+        with target_at(path, store) as target:
             made = target.desk / "database.new"
             await dump(tools, url, made, schema=moment.schema, snapshot=moment.snapshot)
             index = await _named(moment.connection)
@@ -121,7 +124,7 @@ async def _copies(index: list[Named], objects: ObjectStore, target: Target) -> A
 
 
 async def _fetch(number: int, named: Named, objects: ObjectStore, target: Target) -> tuple[Copied, Path | None]:
-    if target.has(named.key, named.size_bytes):
+    if await asyncio.to_thread(target.has, named):
         return Copied(named, named.size_bytes), None
     chunks = await objects.open(named.key)
     if chunks is None:

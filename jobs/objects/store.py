@@ -202,6 +202,12 @@ def open_objects(url: str) -> Objects:
             raise Invalid(f"EASEL_STORAGE_URL begins with {scheme}://; use a folder, file://, s3://, gs:// or az://.")
 
 
+def folder_of(url: str) -> Path | None:
+    """The folder in which a store of files is; None for a bucket. `url` is EASEL_STORAGE_URL, or a folder's path."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme in {"", "file"} else None
+
+
 def _local(path: str) -> LocalStore:
     folder = Path(path)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
