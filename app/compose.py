@@ -189,7 +189,6 @@ def _notices(settings: Settings, database: Pool) -> Notices:
         GuardedClient(),
         base_url=settings.base_url,
         operator=operator,
-        private_hosts=settings.allow_private_hosts,
     )
 
 

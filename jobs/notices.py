@@ -6,20 +6,19 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Iterable
 from datetime import UTC
 from typing import Final, NamedTuple
 
 import structlog
 
 from canvas.errors import Unavailable
-from jobs.addresses import Address, check_address, read_address
+from jobs.addresses import check_address, read_address
 from jobs.errors import DownloadBlocked, DownloadFailed
 from jobs.guarded import GuardedClient
 from jobs.metrics import NOTICES
 from jobs.notice import OPERATOR, NewFailureWebhook, body_of, next_pause_s
 from jobs.providers.http import Reply
-from jobs.store.notices import DueNotice, NoticeStore
+from jobs.store.notices import FORGOTTEN_AFTER, DueNotice, NoticeStore
 from jobs.webhooks.delivery import Clock
 from jobs.webhooks.standard import keys_of, sign
 
@@ -29,7 +28,9 @@ TIMEOUT_S: Final = 15.0  # Standard Webhooks: from 15 to 30 s
 LEASE_S: Final = 60.0  # a worker that died while it was sending is followed by another
 MAX_ANSWER_BYTES: Final = 64 << 10  # nobody reads it
 SEND_EVERY_S: Final = 1.0
+BEGIN_EVERY_S: Final = 3600.0
 GONE: Final = 410
+NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 class Destination(NamedTuple):
@@ -56,31 +57,38 @@ class Notices:
         *,
         base_url: str,
         operator: Destination | None = None,
-        private_hosts: Iterable[str] = (),
         timeout_s: float = TIMEOUT_S,
         clock: Clock = time.time,
     ) -> None:
-        """`private_hosts`: `host:port` that may be private, and http (EASEL_ALLOW_PRIVATE_HOSTS)."""
+        """`operator`: where its notices go, be that private or http; where owners' go is always public."""
         self.store = store
         self._client = client
         self._base_url = base_url
         self._operator = operator
-        self._private_hosts = frozenset(host.lower() for host in private_hosts)
         self._timeout_s = timeout_s
         self._clock = clock
 
     async def set_webhook(self, account_id: str, url: str) -> NewFailureWebhook:
         """With a new secret. Raises DownloadBlocked for an address that no notice would be sent to."""
-        self._address(url)
+        check_address(read_address(url), None, NOWHERE)
         return await self.store.set_webhook(account_id, url, new_webhook_secret())
 
     async def begin(self) -> None:
-        """A worker's first step: from now on failures are written down for the operator, if there is an address."""
-        await self.store.set_operator(wants_notices=self._operator is not None)
+        """A worker's first step, and again each hour. Raises Unavailable.
+
+        From now on failures are written down for the operator, if this worker has an address. A worker without one
+        takes nothing away: others may have it.
+        """
+        if self._operator is not None:
+            await self.store.want_operator()
+        elif await self.store.forget_operator():
+            log.warning("notices.operator_forgotten", reason=f"Nobody had EASEL_NOTICE_URL for {FORGOTTEN_AFTER}.")
+        elif await self.store.has_operator():
+            log.warning("notices.not_sent_from_here", reason="Others know EASEL_NOTICE_URL; this worker does not.")
 
     async def send(self) -> int:
         """What is due, as many at a time as one worker sends; answers how many. Raises Unavailable."""
-        due = await self.store.take_due(LEASE_S)
+        due = await self.store.take_due(LEASE_S, with_operators=self._operator is not None)
         await asyncio.gather(*(self._send(notice) for notice in due))
         return len(due)
 
@@ -121,9 +129,10 @@ class Notices:
             base_url=self._base_url,
         )
         (key, *_) = keys_of(destination.secrets)
+        is_ours = notice.webhook_id == OPERATOR
         try:
             async with asyncio.timeout(self._timeout_s):
-                reply = await self._post(destination.url, sign(key, notice.id, body, self._clock()), body)
+                reply = await self._post(destination.url, is_ours, sign(key, notice.id, body, self._clock()), body)
         except TimeoutError as error:
             raise Refusal(f"No answer within {self._timeout_s:g} s.") from error
         except (DownloadBlocked, DownloadFailed) as error:
@@ -135,11 +144,14 @@ class Notices:
     def _destination(self, notice: DueNotice) -> Destination:
         if notice.url is not None and notice.secret is not None:
             return Destination(notice.url, notice.secret)
-        if self._operator is None:  # another worker has the setting: this one was started without it
-            raise Refusal("This worker has no EASEL_NOTICE_URL.")
+        assert self._operator is not None, "only who has the address takes the operator's"
         return self._operator
 
-    async def _post(self, url: str, signature: dict[str, str], body: bytes) -> Reply:
+    async def _post(self, url: str, is_ours: bool, signature: dict[str, str], body: bytes) -> Reply:
+        """Only the operator's own address may be private, or http. Raises DownloadBlocked, DownloadFailed."""
+        address = read_address(url)
+        exempt = frozenset({address.place}) if is_ours else NOWHERE
+        check_address(address, None, exempt)
         headers = {
             "User-Agent": "easel",
             "Content-Type": "application/json",
@@ -149,8 +161,8 @@ class Notices:
         }
         async with self._client.send(
             "POST",
-            self._address(url),
-            exempt=self._private_hosts,
+            address,
+            exempt=exempt,
             headers=headers | signature,
             silence_s=self._timeout_s,
             content=body,
@@ -162,12 +174,6 @@ class Notices:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Reply(response.status_code, names, b"")
 
-    def _address(self, url: str) -> Address:
-        """Raises DownloadBlocked."""
-        address = read_address(url)
-        check_address(address, None, self._private_hosts)
-        return address
-
 
 def new_webhook_secret() -> str:
     """As Standard Webhooks writes them: `whsec_` and the base64 of 24 to 64 random bytes."""
@@ -176,8 +182,12 @@ def new_webhook_secret() -> str:
 
 async def keep_sending(notices: Notices) -> None:
     """Until cancelled. Every worker does it: what one is sending is not due for another."""
+    asked_at = time.monotonic()  # by its worker's first step
     while True:
         try:
+            if time.monotonic() - asked_at > BEGIN_EVERY_S:
+                await notices.begin()
+                asked_at = time.monotonic()
             while await notices.send():
                 pass
         except Unavailable as error:

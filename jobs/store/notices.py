@@ -18,6 +18,7 @@ from jobs.store.rows import run_of
 
 AT_ONCE = 32  # notices that one worker sends at a time
 AT_ONCE_EACH = 4  # of one webhook: a slow one holds up no other
+FORGOTTEN_AFTER = timedelta(days=7)  # a notice that is due is taken within a second, by whoever has the address
 
 
 class DueNotice(NamedTuple):
@@ -46,15 +47,30 @@ class NoticeStore:
 
     # What is sent
 
-    async def set_operator(self, *, wants_notices: bool) -> None:
-        """As the settings say. Without one, what was still on its way to the operator goes too. Raises Unavailable."""
+    async def want_operator(self) -> None:
+        """Raises Unavailable."""
         async with reaching_the_database():
-            await self._database.execute(_SET_OPERATOR if wants_notices else _NO_OPERATOR, OPERATOR)
+            await self._database.execute(_WANT_OPERATOR, OPERATOR)
 
-    async def take_due(self, lease_s: float) -> list[DueNotice]:
-        """Each counted as tried and put off by `lease_s`, so that nobody else sends it meanwhile."""
+    async def has_operator(self) -> bool:
+        """Whether failures are written down for the operator. Raises Unavailable."""
         async with reaching_the_database():
-            rows = await self._database.fetch(_TAKE, AT_ONCE, AT_ONCE_EACH, timedelta(seconds=lease_s))
+            return bool(await self._database.fetchval(_HAS_OPERATOR, OPERATOR))
+
+    async def forget_operator(self) -> bool:
+        """With all its notices, once one has been due for FORGOTTEN_AFTER; answers whether. Raises Unavailable."""
+        async with reaching_the_database():
+            return await self._database.fetchval(_FORGET_OPERATOR, OPERATOR, FORGOTTEN_AFTER) is not None
+
+    async def take_due(self, lease_s: float, *, with_operators: bool) -> list[DueNotice]:
+        """Each counted as tried and put off by `lease_s`, so that nobody else sends it meanwhile.
+
+        The operator's are left for whoever has the address.
+        """
+        lease = timedelta(seconds=lease_s)
+        left = None if with_operators else OPERATOR
+        async with reaching_the_database():
+            rows = await self._database.fetch(_TAKE, AT_ONCE, AT_ONCE_EACH, lease, left)
             if not rows:
                 return []
             runs = await self._database.fetch(_RUNS, [row["run_id"] for row in rows])
@@ -165,12 +181,15 @@ _WRITE = """
     FROM failure_webhooks WHERE failure_webhooks.id = $4 OR failure_webhooks.id = (
       SELECT account_id FROM members WHERE workflow_id = $2 AND role = 'owner')
     ON CONFLICT DO NOTHING"""
-_SET_OPERATOR = "INSERT INTO failure_webhooks (id) VALUES ($1) ON CONFLICT DO NOTHING"
-_NO_OPERATOR = "DELETE FROM failure_webhooks WHERE id = $1"
+_WANT_OPERATOR = "INSERT INTO failure_webhooks (id) VALUES ($1) ON CONFLICT DO NOTHING"
+_HAS_OPERATOR = "SELECT EXISTS (SELECT FROM failure_webhooks WHERE id = $1)"
+_FORGET_OPERATOR = """
+    DELETE FROM failure_webhooks WHERE id = $1
+    AND EXISTS (SELECT FROM notices WHERE webhook_id = $1 AND due_at < now() - $2::interval) RETURNING id"""
 _TAKE = """
     WITH ranked AS (
       SELECT id, due_at, row_number() OVER (PARTITION BY webhook_id ORDER BY due_at, id) AS place
-      FROM notices WHERE due_at <= now()),
+      FROM notices WHERE due_at <= now() AND webhook_id IS DISTINCT FROM $4::text),
     chosen AS (SELECT id FROM ranked WHERE place <= $2 ORDER BY due_at, id LIMIT $1),
     mine AS (
       SELECT notices.id FROM notices JOIN chosen USING (id)

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
+import structlog
 
 from canvas.errors import Conflict, NotFound
 from jobs.errors import DownloadBlocked, ProviderRefused
-from jobs.guarded import GuardedClient
+from jobs.guarded import GuardedClient, open_transport
 from jobs.notice import ATTEMPTS, OPERATOR, PAUSES_S, next_pause_s
 from jobs.notices import Destination, Notices
 from jobs.providers.port import Picture, PromptSpec, Report
@@ -60,6 +62,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
+        """Public, as owners' must be."""
+        return f"https://hook-{self.port}.test/hook"
+
+    @property
+    def private_url(self) -> str:
         return f"http://hook.test:{self.port}/hook"
 
     def bodies(self) -> list[dict[str, Any]]:
@@ -78,16 +85,32 @@ async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
         await server.wait_closed()
 
 
-async def opened(
-    world: World, *receivers: Receiver, operator: Receiver | None = None, timeout_s: float = 5.0
-) -> Notices:
-    """The receivers are allowed although they are private; nothing else is."""
+async def internet(host: str, port: int) -> list[str]:
+    """Receivers have a public address; every other name leads inside."""
+    return ["8.8.8.8"] if host.startswith("hook-") else await to_loopback(host, port)
+
+
+class Internet(httpx.AsyncBaseTransport):
+    """What goes to a receiver's public address arrives at its socket; everything else goes where it is sent."""
+
+    def __init__(self) -> None:
+        self._inner = open_transport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "8.8.8.8":
+            port = int(request.headers["Host"].removeprefix("hook-").removesuffix(".test"))
+            assert (request.url.scheme, request.url.port) == ("https", None)
+            request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=port)
+        return await self._inner.handle_async_request(request)
+
+
+async def opened(world: World, *, operator: Receiver | None = None, timeout_s: float = 5.0) -> Notices:
+    """The operator's receiver is private; everybody else's must not be."""
     notices = Notices(
         NoticeStore(world.database),
-        GuardedClient(resolve=to_loopback),
+        GuardedClient(resolve=internet, transport=Internet()),
         base_url="https://easel.example",
-        operator=Destination(operator.url, SECRET) if operator else None,
-        private_hosts=[f"hook.test:{one.port}" for one in (*receivers, *([operator] if operator else []))],
+        operator=Destination(operator.private_url, SECRET) if operator else None,
         timeout_s=timeout_s,
     )
     await notices.begin()
@@ -118,7 +141,7 @@ async def rows(world: World) -> list[dict[str, Any]]:
 async def test_a_failed_run_is_told_to_operator_and_owner(world: World) -> None:
     """NO1: each once, whatever ends well or by wish being nobody's business."""
     async with listening(Receiver()) as operator, listening(Receiver()) as owner:
-        notices = await opened(world, owner, operator=operator)
+        notices = await opened(world, operator=operator)
         await notices.set_webhook("ada", owner.url)
         cancelled = await world.start()
         await world.runs.cancel(cancelled.job_id)
@@ -138,22 +161,54 @@ async def test_a_failed_run_is_told_to_operator_and_owner(world: World) -> None:
 
 async def test_nobody_is_told_who_did_not_ask(world: World) -> None:
     """NO1: without an address nothing is written down; who takes it away takes along what waits."""
-    await opened(world)
+    notices = await opened(world)
     await fail(world)
     assert await rows(world) == []
 
+    await notices.set_webhook("ada", "https://hook-1.test/")
+    await fail(world)
+    assert len(await rows(world)) == 1
+    await notices.store.drop_webhook("ada")
+    assert await rows(world) == []
+
+
+async def test_a_worker_without_the_operators_address_takes_nothing_away(world: World) -> None:
+    """NO1: neither what waits nor what is to come; it sends none of it, and each goes out by who has the address."""
+    async with listening(Receiver()) as operator:
+        knows = await opened(world, operator=operator)
+        await fail(world)
+        with structlog.testing.capture_logs() as lines:
+            does_not = await opened(world)
+        assert [line["event"] for line in lines] == ["notices.not_sent_from_here"]
+        await fail(world)
+
+        assert await does_not.send() == 0
+        assert [row["attempts"] for row in await rows(world)] == [0, 0]
+        assert await knows.send() == 2
+        assert len(operator.got) == 2
+
+
+async def test_an_operator_whose_address_is_gone_for_a_week_is_forgotten(world: World) -> None:
+    """NO1: then nothing more is written down, until a worker has an address again."""
     async with listening(Receiver()) as operator:
         await opened(world, operator=operator)
         await fail(world)
-        assert len(await rows(world)) == 1
-        await opened(world)
+        for hours, is_forgotten in ((7 * 24 - 1, False), (7 * 24 + 1, True)):
+            await world.database.execute("UPDATE notices SET due_at = now() - $1 * interval '1 h'", hours)
+            await (await opened(world)).begin()
+            assert (await rows(world) == []) is is_forgotten
+        await fail(world)
         assert await rows(world) == []
+
+        notices = await opened(world, operator=operator)
+        await fail(world)
+        assert await notices.send() == 1
 
 
 async def test_a_notice_says_what_happened_and_proves_who_says_it(world: World) -> None:
     """NO2: signed by each one's own secret; it finds the run, and holds no prompt."""
     async with listening(Receiver()) as operator, listening(Receiver()) as owner:
-        notices = await opened(world, owner, operator=operator)
+        notices = await opened(world, operator=operator)
         mine = await notices.set_webhook("ada", owner.url)
         job_id = await fail(world)
         await notices.send()
@@ -189,7 +244,7 @@ async def test_a_notice_says_what_happened_and_proves_who_says_it(world: World) 
 async def test_who_does_not_take_it_is_told_again_and_at_last_no_more(world: World) -> None:
     """NO3: under one id, after longer and longer pauses; then it is dead, until it is replayed."""
     async with listening(Receiver(500)) as owner:
-        notices = await opened(world, owner)
+        notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await fail(world)
         for attempt in range(1, ATTEMPTS + 1):
@@ -227,7 +282,7 @@ def test_pauses_grow_and_a_receiver_may_ask_for_more() -> None:
 async def test_a_receiver_that_is_gone_for_good_is_believed(world: World) -> None:
     """NO3: 410 is the last attempt."""
     async with listening(Receiver(410)) as owner:
-        notices = await opened(world, owner)
+        notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await fail(world)
         await notices.send()
@@ -238,7 +293,7 @@ async def test_a_receiver_that_is_gone_for_good_is_believed(world: World) -> Non
 async def test_a_retry_after_is_kept(world: World) -> None:
     """NO3: the pause that the receiver asked for, when it is the longer one."""
     async with listening(Receiver(503, headers="Retry-After: 600\r\n")) as owner:
-        notices = await opened(world, owner)
+        notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await fail(world)
         await notices.send()
@@ -267,18 +322,35 @@ async def test_no_notice_goes_to_a_private_address(world: World) -> None:
     assert refused > 100
 
     async with listening(Receiver(302, headers="Location: http://127.0.0.1:1/\r\n")) as owner:
-        notices = await opened(world, owner)
+        notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await let_be_due(world)
         await notices.send()
         assert (await rows(world))[0]["reason"] == "It answered 302."
 
 
+async def test_only_the_operators_own_address_may_be_private(world: World) -> None:
+    """NO4: an owner can neither name it nor have named it before."""
+    async with listening(Receiver()) as operator:
+        notices = await opened(world, operator=operator)
+        with pytest.raises(DownloadBlocked):
+            await notices.set_webhook("ada", operator.private_url)
+        await notices.store.set_webhook("ada", operator.private_url, SECRET)
+        await fail(world)
+
+        assert await notices.send() == 2
+
+        assert len(operator.got) == 1
+    told = {row["webhook_id"]: row for row in await rows(world)}
+    assert told[OPERATOR]["delivered_at"] is not None
+    assert told["ada"]["reason"].endswith("only https on port 443 is.")
+
+
 async def test_a_slow_receiver_holds_up_itself(world: World) -> None:
     """NO5: it has so many at a time and so long for each; everybody else's go on."""
     async with listening(Receiver()) as slow, listening(Receiver()) as quick:
         slow.answers.clear()
-        notices = await opened(world, slow, operator=quick, timeout_s=0.3)
+        notices = await opened(world, operator=quick, timeout_s=0.3)
         await notices.set_webhook("ada", slow.url)
         for _ in range(AT_ONCE_EACH + 2):
             await fail(world)
@@ -294,7 +366,7 @@ async def test_a_slow_receiver_holds_up_itself(world: World) -> None:
 async def test_two_workers_send_a_notice_once(world: World) -> None:
     """NO5: and what one took with it into its death is sent by the other."""
     async with listening(Receiver()) as owner:
-        one, other = await opened(world, owner), await opened(world, owner)
+        one, other = await opened(world), await opened(world)
         await one.set_webhook("ada", owner.url)
         for _ in range(3):
             await fail(world)
@@ -302,7 +374,7 @@ async def test_two_workers_send_a_notice_once(world: World) -> None:
         assert len(owner.got) == 3
 
         await fail(world)
-        (taken,) = await NoticeStore(world.database).take_due(60.0)
+        (taken,) = await NoticeStore(world.database).take_due(60.0, with_operators=True)
         assert await other.send() == 0
         await let_be_due(world)
         assert await other.send() == 1
