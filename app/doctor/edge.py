@@ -15,7 +15,7 @@ import httpx
 import jwt
 import msgspec
 
-from app.doctor.findings import Ground, IllError, UnknownError, all_of
+from app.doctor.findings import Ground, IllError, UnknownError, all_of, is_address
 from app.settings import Settings, name_of, origin_of
 
 SECRETS = (
@@ -33,7 +33,7 @@ async def public(ground: Ground) -> str:
     settings, wrong = ground.settings, []
     for setting in ("public_url", "cdn_url"):
         url = getattr(settings, setting)
-        if url is not None and not _is_address(url):
+        if url is not None and not is_address(url):
             raise IllError(f"{name_of(setting)} must be an address such as https://easel.example.com.")
     host = urlsplit(settings.base_url).hostname or ""
     if settings.public_url is None and host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
@@ -52,12 +52,14 @@ async def public(ground: Ground) -> str:
 
 
 async def origins(ground: Ground) -> str:
+    if not is_address(ground.settings.base_url):
+        raise UnknownError("It cannot be told before EASEL_PUBLIC_URL is an address.")
     wrong = [
         f"EASEL_ALLOWED_ORIGINS names {one!r}: an origin is scheme and host alone, such as https://app.example.com."
         for one in ground.settings.allowed_origins
-        if not _is_address(one) or origin_of(one) != one.lower().rstrip("/")
+        if not is_address(one) or origin_of(one) != one.lower().rstrip("/")
     ]
-    return all_of(wrong, f"pages of {', '.join(sorted(ground.settings.origins))} may use it.")
+    return all_of(wrong, "" if wrong else f"pages of {', '.join(sorted(ground.settings.origins))} may use it.")
 
 
 async def proxies(ground: Ground) -> str:
@@ -162,11 +164,6 @@ async def _is_easel(http: httpx.AsyncClient, url: str) -> bool:
         return bool(answer.is_success and msgspec.json.decode(answer.content) == {"status": "live"})
     except (httpx.HTTPError, msgspec.MsgspecError):
         return False
-
-
-def _is_address(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 async def reports(ground: Ground) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 from redis.asyncio import Redis
@@ -84,3 +85,13 @@ def all_of(wrong: list[str], well: str) -> str:
     if wrong:
         raise IllError(" ".join(wrong))
     return well
+
+
+def is_address(url: str) -> bool:
+    """Whether it can be asked: none with a bracket that is left open, or a control character."""
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from app.compose import open_storage
-from app.doctor.findings import PATIENCE_S, Ground, IllError, all_of
+from app.doctor.findings import PATIENCE_S, Ground, IllError, UnknownError, all_of, is_address
 from app.embedded.datadir import DataDir
 from app.routes.page import DIST
 from app.settings import masked, origin_of
@@ -46,6 +46,8 @@ async def files(ground: Ground) -> str:
 
 
 async def storage(ground: Ground) -> str:
+    if not is_address(ground.settings.base_url):
+        raise UnknownError("It cannot be told before EASEL_PUBLIC_URL is an address.")
     shown = masked("EASEL_STORAGE_URL", ground.settings.storage)
     try:
         async with asyncio.timeout(10 * PATIENCE_S):

@@ -159,6 +159,9 @@ class Mistake(NamedTuple):
 ALONE = [
     Mistake("public", "which leads nowhere: set EASEL_PUBLIC_URL", {"EASEL_HOST": "0.0.0.0"}),
     Mistake("public", "EASEL_CDN_URL must be an address", {"EASEL_CDN_URL": "cdn.example.com"}),
+    Mistake("public", "EASEL_PUBLIC_URL must be an address", {"EASEL_PUBLIC_URL": "http://[bad"}),
+    Mistake("public", "EASEL_CDN_URL must be an address", {"EASEL_CDN_URL": "https://cdn\x07.example.com"}),
+    Mistake("origins", "names 'http://[bad'", {"EASEL_ALLOWED_ORIGINS": "http://[bad"}),
     Mistake("proxies", "name the proxy's address", {"EASEL_PUBLIC_URL": "https://easel.invalid"}),
     Mistake("reports", "set EASEL_PUBLIC_URL", {"OPENAI_WEBHOOK_SECRET": "whsec_x", "REPLICATE_WEBHOOK_SECRET": "x"}),
     Mistake("providers", "ComfyUI cannot be reached", {"COMFYUI_URL": "http://127.0.0.1:1"}),
