@@ -6,6 +6,7 @@ import asyncio
 import base64
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC
 from typing import Final, NamedTuple
 
@@ -67,6 +68,8 @@ class Notices:
         self._operator = operator
         self._timeout_s = timeout_s
         self._clock = clock
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._has_ended = asyncio.Event()
 
     async def set_webhook(self, account_id: str, url: str) -> NewFailureWebhook:
         """With a new secret. Raises DownloadBlocked for an address that no notice would be sent to."""
@@ -86,13 +89,37 @@ class Notices:
         elif await self.store.has_operator():
             log.warning("notices.not_sent_from_here", reason="Others know EASEL_NOTICE_URL; this worker does not.")
 
-    async def send(self) -> int:
-        """What is due, as many at a time as one worker sends; answers how many. Raises Unavailable."""
-        due = await self.store.take_due(LEASE_S, with_operators=self._operator is not None)
-        await asyncio.gather(*(self._send(notice) for notice in due))
+    async def send(self, tasks: asyncio.TaskGroup) -> int:
+        """Begins to send what is due, as far as there is room: each in a task of its own, so that none waits for
+        another (NO5). Answers how many. Raises Unavailable.
+        """
+        self._has_ended.clear()
+        busy = list(self._under_way.values())
+        due = await self.store.take_due(LEASE_S, with_operators=self._operator is not None, busy=busy)
+        for notice in due:
+            task = tasks.create_task(self._send(notice))
+            self._under_way[task] = notice.webhook_id
+            task.add_done_callback(self._end)
         return len(due)
 
+    async def until_one_ends(self, seconds: float) -> None:
+        """One that the last `send` saw under way, or has begun; no longer than `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._has_ended.wait()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._has_ended.set()
+
     async def _send(self, notice: DueNotice) -> None:
+        try:
+            await self._deliver(notice)
+        except Unavailable as error:  # how it went is not written down: it is due again when the lease ends
+            log.warning("notices.wait", reason=error.detail)
+
+    async def _deliver(self, notice: DueNotice) -> None:
+        """Raises Unavailable."""
         to = "operator" if notice.webhook_id == OPERATOR else "owner"
         facts = {"notice": notice.id, "run": notice.run.id, "to": to, "attempt": notice.attempts}
         try:
@@ -183,13 +210,13 @@ def new_webhook_secret() -> str:
 async def keep_sending(notices: Notices) -> None:
     """Until cancelled. Every worker does it: what one is sending is not due for another."""
     asked_at = time.monotonic()  # by its worker's first step
-    while True:
-        try:
-            if time.monotonic() - asked_at > BEGIN_EVERY_S:
-                await notices.begin()
-                asked_at = time.monotonic()
-            while await notices.send():
-                pass
-        except Unavailable as error:
-            log.warning("notices.wait", reason=error.detail)
-        await asyncio.sleep(SEND_EVERY_S)
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            try:
+                if time.monotonic() - asked_at > BEGIN_EVERY_S:
+                    await notices.begin()
+                    asked_at = time.monotonic()
+                await notices.send(tasks)
+            except Unavailable as error:
+                log.warning("notices.wait", reason=error.detail)
+            await notices.until_one_ends(SEND_EVERY_S)

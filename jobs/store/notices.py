@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from jobs.pages import Page, Place, page_of
 from jobs.run import Run
 from jobs.store.rows import run_of
 
-AT_ONCE = 32  # notices that one worker sends at a time
+AT_ONCE = 128  # notices that one worker sends at a time
 AT_ONCE_EACH = 4  # of one webhook: a slow one holds up no other
 FORGOTTEN_AFTER = timedelta(days=7)  # a notice that is due is taken within a second, by whoever has the address
 
@@ -62,15 +62,19 @@ class NoticeStore:
         async with reaching_the_database():
             return await self._database.fetchval(_FORGET_OPERATOR, OPERATOR, FORGOTTEN_AFTER) is not None
 
-    async def take_due(self, lease_s: float, *, with_operators: bool) -> list[DueNotice]:
+    async def take_due(self, lease_s: float, *, with_operators: bool, busy: Sequence[str] = ()) -> list[DueNotice]:
         """Each counted as tried and put off by `lease_s`, so that nobody else sends it meanwhile.
 
-        The operator's are left for whoever has the address.
+        The operator's are left for whoever has the address. `busy`: the webhook of each that this worker is still
+        sending. A webhook's first comes before any other's second. Raises Unavailable.
         """
+        room = AT_ONCE - len(busy)
+        if room <= 0:
+            return []
         lease = timedelta(seconds=lease_s)
         left = None if with_operators else OPERATOR
         async with reaching_the_database():
-            rows = await self._database.fetch(_TAKE, AT_ONCE, AT_ONCE_EACH, lease, left)
+            rows = await self._database.fetch(_TAKE, room, AT_ONCE_EACH, lease, left, list(busy))
             if not rows:
                 return []
             runs = await self._database.fetch(_RUNS, [row["run_id"] for row in rows])
@@ -187,10 +191,12 @@ _FORGET_OPERATOR = """
     DELETE FROM failure_webhooks WHERE id = $1
     AND EXISTS (SELECT FROM notices WHERE webhook_id = $1 AND due_at < now() - $2::interval) RETURNING id"""
 _TAKE = """
-    WITH ranked AS (
-      SELECT id, due_at, row_number() OVER (PARTITION BY webhook_id ORDER BY due_at, id) AS place
-      FROM notices WHERE due_at <= now() AND webhook_id IS DISTINCT FROM $4::text),
-    chosen AS (SELECT id FROM ranked WHERE place <= $2 ORDER BY due_at, id LIMIT $1),
+    WITH busy AS (SELECT webhook_id, count(*) AS places FROM unnest($5::text[]) AS webhook_id GROUP BY webhook_id),
+    ranked AS (
+      SELECT id, due_at, coalesce(places, 0) + row_number() OVER (PARTITION BY webhook_id ORDER BY due_at, id) AS place
+      FROM notices LEFT JOIN busy USING (webhook_id)
+      WHERE due_at <= now() AND webhook_id IS DISTINCT FROM $4::text),
+    chosen AS (SELECT id FROM ranked WHERE place <= $2 ORDER BY place, due_at, id LIMIT $1),
     mine AS (
       SELECT notices.id FROM notices JOIN chosen USING (id)
       WHERE notices.due_at <= now() FOR UPDATE OF notices SKIP LOCKED)

@@ -3,105 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 
 from canvas.errors import Conflict, NotFound
 from jobs.errors import DownloadBlocked, ProviderRefused
-from jobs.guarded import GuardedClient, open_transport
+from jobs.guarded import GuardedClient
 from jobs.notice import ATTEMPTS, OPERATOR, PAUSES_S, next_pause_s
-from jobs.notices import Destination, Notices
+from jobs.notices import Destination, Notices, keep_sending
 from jobs.providers.port import Picture, PromptSpec, Report
-from jobs.store.notices import AT_ONCE_EACH, NoticeStore
-from jobs.webhooks.delivery import Delivery, NotBelieved
+from jobs.store.notices import AT_ONCE, AT_ONCE_EACH, NoticeStore
+from jobs.webhooks.delivery import NotBelieved
 from jobs.webhooks.standard import keys_of, verify
 from tests.jobs.hostile_urls import HOSTILE_URLS
-from tests.jobs.test_downloads import to_loopback, watched
+from tests.jobs.receivers import Internet, Receiver, internet, listening
+from tests.jobs.test_downloads import watched
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_" + "b3BlcmF0b3JzIHNlY3JldCBvZiAzMiBieXRlcyEhISE="
-
-
-class Receiver:
-    """Reads whole requests and answers each with the status that is next, the last one for ever."""
-
-    def __init__(self, *statuses: int, headers: str = "") -> None:
-        self.statuses = list(statuses) or [204]
-        self.headers = headers
-        self.got: list[Delivery] = []
-        self.port = 0
-        self.answers = asyncio.Event()
-        self.answers.set()
-        self.waiting = 0
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            assert head == "POST /hook HTTP/1.1"
-            fields = (line.partition(": ") for line in lines if line)
-            headers = {name.lower(): value for name, _, value in fields}
-            self.got.append(Delivery(headers, await reader.readexactly(int(headers["content-length"]))))
-            self.waiting += 1
-            await self.answers.wait()
-            status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-            writer.write(f"HTTP/1.1 {status} X\r\n{self.headers}Content-Length: 2\r\n\r\nok".encode())
-            await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    @property
-    def url(self) -> str:
-        """Public, as owners' must be."""
-        return f"https://hook-{self.port}.test/hook"
-
-    @property
-    def private_url(self) -> str:
-        return f"http://hook.test:{self.port}/hook"
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(one.body) for one in self.got]
-
-
-@asynccontextmanager
-async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
-    server = await asyncio.start_server(receiver, "127.0.0.1", 0)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
-        yield receiver
-    finally:
-        receiver.answers.set()
-        server.close()
-        await server.wait_closed()
-
-
-async def internet(host: str, port: int) -> list[str]:
-    """Receivers have a public address; every other name leads inside."""
-    return ["8.8.8.8"] if host.startswith("hook-") else await to_loopback(host, port)
-
-
-class Internet(httpx.AsyncBaseTransport):
-    """What goes to a receiver's public address arrives at its socket; everything else goes where it is sent."""
-
-    def __init__(self) -> None:
-        self._inner = open_transport()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.host == "8.8.8.8":
-            port = int(request.headers["Host"].removeprefix("hook-").removesuffix(".test"))
-            assert (request.url.scheme, request.url.port) == ("https", None)
-            request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=port)
-        return await self._inner.handle_async_request(request)
 
 
 async def opened(world: World, *, operator: Receiver | None = None, timeout_s: float = 5.0) -> Notices:
@@ -115,6 +39,12 @@ async def opened(world: World, *, operator: Receiver | None = None, timeout_s: f
     )
     await notices.begin()
     return notices
+
+
+async def send(notices: Notices) -> int:
+    """What is due, to its end."""
+    async with asyncio.TaskGroup() as tasks:
+        return await notices.send(tasks)
 
 
 async def refuse(prompt: PromptSpec, report: Report) -> list[Picture]:
@@ -150,8 +80,8 @@ async def test_a_failed_run_is_told_to_operator_and_owner(world: World) -> None:
         assert (await world.runs.get(completed.job_id)).status == "completed"
         job_id = await fail(world)
 
-        assert await notices.send() == 2
-        assert await notices.send() == 0
+        assert await send(notices) == 2
+        assert await send(notices) == 0
 
         for receiver in (operator, owner):
             (body,) = receiver.bodies()
@@ -182,9 +112,9 @@ async def test_a_worker_without_the_operators_address_takes_nothing_away(world: 
         assert [line["event"] for line in lines] == ["notices.not_sent_from_here"]
         await fail(world)
 
-        assert await does_not.send() == 0
+        assert await send(does_not) == 0
         assert [row["attempts"] for row in await rows(world)] == [0, 0]
-        assert await knows.send() == 2
+        assert await send(knows) == 2
         assert len(operator.got) == 2
 
 
@@ -202,7 +132,7 @@ async def test_an_operator_whose_address_is_gone_for_a_week_is_forgotten(world: 
 
         notices = await opened(world, operator=operator)
         await fail(world)
-        assert await notices.send() == 1
+        assert await send(notices) == 1
 
 
 async def test_a_notice_says_what_happened_and_proves_who_says_it(world: World) -> None:
@@ -211,7 +141,7 @@ async def test_a_notice_says_what_happened_and_proves_who_says_it(world: World) 
         notices = await opened(world, operator=operator)
         mine = await notices.set_webhook("ada", owner.url)
         job_id = await fail(world)
-        await notices.send()
+        await send(notices)
 
         assert verify(operator.got[0], keys_of(SECRET), time.time()).startswith("ntc_")
         assert verify(owner.got[0], keys_of(mine.secret), time.time()).startswith("ntc_")
@@ -248,12 +178,12 @@ async def test_who_does_not_take_it_is_told_again_and_at_last_no_more(world: Wor
         await notices.set_webhook("ada", owner.url)
         await fail(world)
         for attempt in range(1, ATTEMPTS + 1):
-            assert await notices.send() == 1
+            assert await send(notices) == 1
             (row,) = await rows(world)
             assert row["attempts"] == attempt
             assert row["reason"] == "It answered 500."
             assert row["is_dead"] is (attempt == ATTEMPTS)
-            assert await notices.send() == 0
+            assert await send(notices) == 0
             await let_be_due(world)
 
         assert len({one.headers["webhook-id"] for one in owner.got}) == 1
@@ -264,7 +194,7 @@ async def test_who_does_not_take_it_is_told_again_and_at_last_no_more(world: Wor
             await store.replay(dead.id, "somebody else")
         owner.statuses = [200]
         assert (await store.replay(dead.id, "ada")).state == "waiting"
-        assert await notices.send() == 1
+        assert await send(notices) == 1
         with pytest.raises(Conflict):
             await store.replay(dead.id, "ada")
         assert [one.state for one in (await store.page("ada", None, None, 10)).items] == ["delivered"]
@@ -285,7 +215,7 @@ async def test_a_receiver_that_is_gone_for_good_is_believed(world: World) -> Non
         notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await fail(world)
-        await notices.send()
+        await send(notices)
 
     assert [row["is_dead"] for row in await rows(world)] == [True]
 
@@ -296,7 +226,7 @@ async def test_a_retry_after_is_kept(world: World) -> None:
         notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await fail(world)
-        await notices.send()
+        await send(notices)
 
     left = await world.database.fetchval("SELECT extract(epoch FROM due_at - now())::float FROM notices")
     assert 590 < left <= 600
@@ -316,7 +246,7 @@ async def test_no_notice_goes_to_a_private_address(world: World) -> None:
                 refused += 1
             else:  # it is the name that leads inside
                 await world.database.execute("UPDATE notices SET due_at = now(), attempts = 0, reason = NULL")
-                assert await notices.send() == 1
+                assert await send(notices) == 1
                 assert (await rows(world))[0]["reason"].endswith("is not on the public internet."), url
         assert [one for one in connections if isinstance(one, tuple)] == [], url
     assert refused > 100
@@ -325,7 +255,7 @@ async def test_no_notice_goes_to_a_private_address(world: World) -> None:
         notices = await opened(world)
         await notices.set_webhook("ada", owner.url)
         await let_be_due(world)
-        await notices.send()
+        await send(notices)
         assert (await rows(world))[0]["reason"] == "It answered 302."
 
 
@@ -338,7 +268,7 @@ async def test_only_the_operators_own_address_may_be_private(world: World) -> No
         await notices.store.set_webhook("ada", operator.private_url, SECRET)
         await fail(world)
 
-        assert await notices.send() == 2
+        assert await send(notices) == 2
 
         assert len(operator.got) == 1
     told = {row["webhook_id"]: row for row in await rows(world)}
@@ -355,12 +285,50 @@ async def test_a_slow_receiver_holds_up_itself(world: World) -> None:
         for _ in range(AT_ONCE_EACH + 2):
             await fail(world)
 
-        assert await notices.send() == 2 * AT_ONCE_EACH
+        assert await send(notices) == 2 * AT_ONCE_EACH
 
         assert len(quick.got) == AT_ONCE_EACH
         assert slow.waiting == AT_ONCE_EACH
     reasons = [row["reason"] for row in await rows(world) if row["webhook_id"] != OPERATOR and row["attempts"]]
     assert reasons == ["No answer within 0.3 s."] * AT_ONCE_EACH
+
+
+async def test_while_one_has_not_answered_the_others_are_told(world: World) -> None:
+    """NO5: what becomes due meanwhile, too; and the slow one is not asked more than it may be at a time."""
+    async with listening(Receiver()) as slow, listening(Receiver()) as quick:
+        slow.answers.clear()
+        notices = await opened(world, operator=quick, timeout_s=60.0)
+        await notices.set_webhook("ada", slow.url)
+        for _ in range(AT_ONCE_EACH + 1):
+            await fail(world)
+        sending = asyncio.create_task(keep_sending(notices))
+        try:
+            async with asyncio.timeout(20):
+                for _ in range(AT_ONCE_EACH):
+                    await slow.arrived.acquire()
+                for _ in range(AT_ONCE_EACH + 1):
+                    await quick.arrived.acquire()
+                await fail(world)
+                await quick.arrived.acquire()
+            assert slow.waiting == AT_ONCE_EACH
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+
+
+async def test_a_webhooks_first_comes_before_anothers_second(world: World) -> None:
+    """NO5: however many of the other's have been due for longer."""
+    async with listening(Receiver()) as operator:
+        notices = await opened(world, operator=operator)
+        await notices.set_webhook("ada", "https://hook-1.test/")
+        for _ in range(3):
+            await fail(world)
+        await world.database.execute("UPDATE notices SET due_at = due_at - interval '1 h' WHERE webhook_id = 'ada'")
+
+        due = await notices.store.take_due(60.0, with_operators=True, busy=["another"] * (AT_ONCE - 2))
+
+        assert {notice.webhook_id for notice in due} == {"ada", OPERATOR}
+        assert await notices.store.take_due(60.0, with_operators=True, busy=["another"] * AT_ONCE) == []
 
 
 async def test_two_workers_send_a_notice_once(world: World) -> None:
@@ -370,13 +338,13 @@ async def test_two_workers_send_a_notice_once(world: World) -> None:
         await one.set_webhook("ada", owner.url)
         for _ in range(3):
             await fail(world)
-        assert sum(await asyncio.gather(one.send(), other.send())) == 3
+        assert sum(await asyncio.gather(send(one), send(other))) == 3
         assert len(owner.got) == 3
 
         await fail(world)
         (taken,) = await NoticeStore(world.database).take_due(60.0, with_operators=True)
-        assert await other.send() == 0
+        assert await send(other) == 0
         await let_be_due(world)
-        assert await other.send() == 1
+        assert await send(other) == 1
         await NoticeStore(world.database).put_off(taken, 0.0, "it comes too late")
-        assert await other.send() == 0
+        assert await send(other) == 0

@@ -150,7 +150,7 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (events._OF_WORKFLOW, ("w7", 0, 500)),
         (events._IS_OVER, ("r7", 1)),
         (events._RETIRE, (30, 100)),
-        (notices._TAKE, (32, 4, long_ago, None)),
+        (notices._TAKE, (32, 4, long_ago, None, ["a1"])),
         (notices._RUNS, (["r7", "r8"],)),
         (notices._LIST, ("a5", None, None, None, 50)),
         (notices._LIST, ("a5", "dead", NOW, "t9", 50)),
