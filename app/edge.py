@@ -62,7 +62,8 @@ class Edge:
         request_id = _request_id(scope)
         bind_contextvars(request=request_id)
 
-        with span(scope["method"], kind="server", parent=_header(scope, b"traceparent"), request=request_id) as this:
+        # A link, no parent: anybody may say anything here, and what is traced is not for callers to decide (TR1).
+        with span(scope["method"], kind="server", link=_header(scope, b"traceparent"), request=request_id) as this:
 
             async def send_guarded(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -29,7 +29,9 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    def span(self, name: str, kind: Kind, parent: str | None, attributes: dict[str, Value]) -> Span: ...
+    def span(
+        self, name: str, kind: Kind, parent: str | None, link: str | None, attributes: dict[str, Value]
+    ) -> Span: ...
 
     def record(self, name: str, seconds: float, attributes: dict[str, Value]) -> None: ...
 
@@ -63,11 +65,16 @@ def use(tracer: Tracer | None) -> None:
     _tracer = tracer
 
 
-def span(name: str, *, kind: Kind = "internal", parent: str | None = None, **attributes: Value) -> Span:
-    """`parent`: a `traceparent` (W3C Trace Context) from elsewhere; None: the span around this one."""
+def span(
+    name: str, *, kind: Kind = "internal", parent: str | None = None, link: str | None = None, **attributes: Value
+) -> Span:
+    """`parent`: a `traceparent` (W3C Trace Context) of our own from elsewhere; None: the span around this one.
+
+    `link`: a stranger's, which is named beside and decides nothing; one that is malformed is left out.
+    """
     if _tracer is None:
         return _NOTHING
-    return _tracer.span(name, kind, parent, attributes)
+    return _tracer.span(name, kind, parent, link, attributes)
 
 
 def record(name: str, seconds: float, **attributes: Value) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
@@ -70,7 +71,7 @@ class OtlpTracer:
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
 
-    def span(self, name: str, kind: Kind, parent: str | None, attributes: dict[str, Value]) -> Span:
+    def span(self, name: str, kind: Kind, parent: str | None, link: str | None, attributes: dict[str, Value]) -> Span:
         context = _carrier.extract({"traceparent": parent}) if parent is not None else None
         return OtlpSpan(
             self._tracer.start_as_current_span(
@@ -78,6 +79,7 @@ class OtlpTracer:
                 context,
                 _KINDS[kind],
                 _named(attributes),
+                _links(link),
                 record_exception=False,
                 set_status_on_exception=False,
             )
@@ -142,6 +144,13 @@ def _resource(service: str) -> Resource:
 
 def _named(attributes: dict[str, Value]) -> dict[str, Value]:
     return {f"easel.{name}": value for name, value in attributes.items()}
+
+
+def _links(traceparent: str | None) -> list[trace.Link]:
+    if traceparent is None:
+        return []
+    context = trace.get_current_span(_carrier.extract({"traceparent": traceparent}, Context())).get_span_context()
+    return [trace.Link(context)] if context.is_valid else []
 
 
 def _plain(value: Any) -> Value:

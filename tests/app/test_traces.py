@@ -79,25 +79,26 @@ def collector() -> Iterator[Collector]:
 
 
 def test_one_trace_leads_from_the_request_to_the_node(own_environment: dict[str, str], collector: Collector) -> None:
+    """TR1: whose caller says that nothing is to be traced."""
     settings = own_environment | {"EASEL_OTLP_URL": collector.url, "EASEL_OTLP_LOGS": "true", "EASEL_ENV": "production"}
     server, worker = Server(settings), Worker(settings)
     try:
         person = Person(server, settings["EASEL_DATABASE_URL"], "traced")
         with person.http:
-            person.http.headers["traceparent"] = f"00-{TRACE}-{CALLER}-01"
+            person.http.headers["traceparent"] = f"00-{TRACE}-{CALLER}-00"
             workflow_id = person.workflow()
             person.finishes(workflow_id)
+            person.http.headers["traceparent"] = "00-none"
             assert person.http.get("/api/runs/run_none").status_code == 404
     finally:  # what is left is sent when they stop
         assert worker.stop() == 0
         assert server.stop() == 0
 
-    assert {one.trace_id.hex() for _, one in collector.spans if service_of_span(collector, one) == "easel-worker"} == {
-        TRACE
-    }
     found = {one.name: (service, one) for service, one in collector.spans}
     service, request = found["POST /api/runs"]
-    assert (service, request.parent_span_id.hex()) == ("easel-server", CALLER)
+    assert (service, request.parent_span_id) == ("easel-server", b"")
+    assert [(link.trace_id.hex(), link.span_id.hex()) for link in request.links] == [(TRACE, CALLER)]
+    assert {one.trace_id for service, one in collector.spans if service == "easel-worker"} == {request.trace_id}
     service, run = found["run"]
     assert (service, run.parent_span_id) == ("easel-worker", request.span_id)
     for name in ("run.generation", "run.upload", "run.variants", "run.node"):
@@ -111,13 +112,9 @@ def test_one_trace_leads_from_the_request_to_the_node(own_environment: dict[str,
 
     lines = {(service, line.body.string_value): line for service, line in collector.lines}
     completed = lines["easel-worker", "run.completed"]
-    assert (completed.trace_id.hex(), completed.span_id) == (TRACE, run.span_id)
-    assert f'"trace": "{TRACE}"' in worker.text
+    assert (completed.trace_id.hex(), completed.span_id) == (request.trace_id.hex(), run.span_id)
+    assert f'"trace": "{request.trace_id.hex()}"' in worker.text
     assert not [one for one in collector.bytes if PROMPT.encode() in one or person.token.encode() in one]
-
-
-def service_of_span(collector: Collector, wanted: Any) -> str:
-    return next(service for service, one in collector.spans if one is wanted)
 
 
 def test_switched_off_nothing_of_it_is_there() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RULE = re.compile(r"\b(OP|GR|PU|RM|RS|PR|IM|LM|CL|VE|UN|RT|JB|BA|MR|AW|OB|NO|BK|DR|UP|PG)(\d+)\b")
+RULE = re.compile(r"\b(OP|GR|PU|RM|RS|PR|IM|LM|CL|VE|UN|RT|JB|BA|MR|AW|OB|NO|BK|DR|UP|TR|PG)(\d+)\b")
 SPECS = {
     "canvas/SPEC.md": frozenset({"OP", "GR", "PU", "RM", "RS", "PR", "IM", "LM", "CL", "VE", "UN", "RT"}),
     "jobs/SPEC.md": frozenset({"JB", "BA", "MR", "AW", "OB", "NO"}),
-    "app/SPEC.md": frozenset({"BK", "DR", "UP"}),
+    "app/SPEC.md": frozenset({"BK", "DR", "UP", "TR"}),
     "web/SPEC.md": frozenset({"PG"}),
 }
 
