@@ -19,7 +19,7 @@ export interface Drawing {
 
 const WORDS = "a lighthouse on a cliff in the fog, oil painting";
 const COLUMN = 380;
-const ROW = 500; // a card with its picture
+const ROW = 580; // a card with its picture
 
 function node(id: string, type: string, column: number, row: number, data: Record<string, unknown>): NodeRecord {
   return { id, type, position: { x: column * COLUMN, y: row * ROW }, data };
