@@ -9,6 +9,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +26,7 @@ from canvas.ids import new_id
 from canvas.store.postgres import Pool
 
 DATABASE, REDIS = "EASEL_TEST_DATABASE_URL", "EASEL_TEST_REDIS_URL"
+DROP_TRIES = 50
 _started: list[EmbeddedPostgres | EmbeddedRedis] = []
 _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -70,7 +72,7 @@ def database_url() -> Iterator[str]:
     url = urlunsplit(urlsplit(server)._replace(path="/" + name))
     asyncio.run(migrate(url))
     yield url
-    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(server, name))
 
 
 @pytest.fixture
@@ -97,6 +99,16 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.flushdb()
     yield client
     await client.aclose()
+
+
+async def drop_database(server: str, name: str) -> None:
+    """PostgreSQL's own vacuum may be in it just then, and may not be put out by its owner."""
+    for _ in range(DROP_TRIES):
+        with suppress(asyncpg.InsufficientPrivilegeError):
+            await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{name} cannot be dropped")
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.browser
 
 DOCUMENTS = sorted(path.name for path in FLOWS.glob("*.json") if path.name != "manifest.json") or ["none"]
 
+SAMPLE = 3
+"""One in so many is enough for every day."""
 HAND_HOLD = """() => {
   for (const node of document.querySelectorAll(".stage .react-flow__node:not(.parent)")) {
     const head = node.querySelector(".card__head");
@@ -49,7 +51,13 @@ def exported(page: Page) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        one if number % SAMPLE == 0 else pytest.param(one, marks=pytest.mark.soak)
+        for number, one in enumerate(DOCUMENTS)
+    ],
+)
 def test_document_of_another_product_opens_moves_and_is_exported_unharmed(
     easel: RunningEasel, visit: tuple[Page, list[str]], tmp_path: Path, name: str
 ) -> None:

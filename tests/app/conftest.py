@@ -16,7 +16,7 @@ import pytest
 from app.migrate import migrate
 from canvas.ids import new_id
 from tests.app.running import Person, Server, Worker, execute, some_name
-from tests.conftest import DATABASE, REDIS
+from tests.conftest import DATABASE, REDIS, drop_database
 
 FIRST_REDIS = 8  # the databases below are the other tests', whose runs our worker must not take
 
@@ -29,7 +29,7 @@ def database_url() -> Iterator[str]:
     url = urlunsplit(urlsplit(server)._replace(path="/" + name))
     asyncio.run(migrate(url))
     yield url
-    asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(server, name))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ def own_environment(redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         "EASEL_DATA_DIR": str(tmp_path_factory.mktemp("own")),
         "EASEL_REQUESTS_PER_MINUTE": "100000",
     }
-    asyncio.run(execute(host, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(host, name))
 
 
 @pytest.fixture(scope="session")

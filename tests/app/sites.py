@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from canvas.ids import new_id
 from tests.app.running import Person, Server, Worker, execute, free_port, some_name
-from tests.conftest import DATABASE
+from tests.conftest import DATABASE, drop_database
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def empty_database() -> Iterator[str]:
     host, name = os.environ[DATABASE], new_id("backup")
     asyncio.run(execute(host, f"CREATE DATABASE {name}"))
     yield urlunsplit(urlsplit(host)._replace(path="/" + name))
-    asyncio.run(execute(host, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(host, name))
 
 
 async def empty(redis_url: str) -> None:

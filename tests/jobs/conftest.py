@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from app.migrate import migrate
 from canvas.ids import new_id
 from canvas.store.postgres import Pool
+from tests.conftest import drop_database
 from tests.jobs.world import World, open_world
 
 
@@ -26,7 +27,7 @@ def database_url() -> Iterator[str]:
     asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
     asyncio.run(migrate(url))
     yield url
-    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(server, name))
 
 
 @pytest.fixture
