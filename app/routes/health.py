@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable
 
-import asyncpg
 import msgspec
 import structlog
 from litestar import Controller, Response, get
@@ -12,6 +11,8 @@ from redis.exceptions import RedisError
 from app.compose import Services
 from app.routes.access import OPEN, TheServices, TheStopping
 from app.version import VERSION
+from canvas.errors import Unavailable
+from canvas.store.postgres import reaching_the_database
 from jobs.errors import StorageFailed
 from jobs.queue import workers_alive
 
@@ -74,8 +75,9 @@ async def _state(name: str, check: Awaitable[None]) -> str:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await check
-    except (OSError, RedisError, StorageFailed, asyncpg.PostgresError, asyncpg.InterfaceError, _NoWorkerError) as error:
-        log.warning("health.failed", service=name, reason=str(error) or type(error).__name__)
+    except (OSError, RedisError, StorageFailed, Unavailable, _NoWorkerError) as error:
+        cause = error.__cause__ or error
+        log.warning("health.failed", service=name, reason=str(cause) or type(cause).__name__)
         return "disconnected"
     return "connected"
 
@@ -85,7 +87,8 @@ class _NoWorkerError(Exception):
 
 
 async def _database(services: Services) -> None:
-    await services.database.fetchval("SELECT 1")
+    async with reaching_the_database():
+        await services.database.fetchval("SELECT 1")
 
 
 async def _redis(services: Services) -> None:
