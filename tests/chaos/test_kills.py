@@ -23,7 +23,7 @@ VICTIMS = ("server 0", "server 1", "PostgreSQL", "Redis")
 @pytest.mark.parametrize(
     "lasts_s",
     [
-        pytest.param(20, marks=pytest.mark.timeout(240), id="twenty seconds"),
+        pytest.param(15, marks=pytest.mark.timeout(240), id="fifteen seconds"),
         pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(900)], id="ten minutes"),
     ],
 )
