@@ -22,6 +22,8 @@ DOCUMENTS = sorted(path.name for path in FLOWS.glob("*.json") if path.name != "m
 
 SAMPLE = 3
 """One in so many is enough for every day."""
+CASES = [each if n % SAMPLE == 0 else pytest.param(each, marks=pytest.mark.soak) for n, each in enumerate(DOCUMENTS)]
+
 HAND_HOLD = """() => {
   for (const node of document.querySelectorAll(".stage .react-flow__node:not(.parent)")) {
     const head = node.querySelector(".card__head");
@@ -51,13 +53,7 @@ def exported(page: Page) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        one if number % SAMPLE == 0 else pytest.param(one, marks=pytest.mark.soak)
-        for number, one in enumerate(DOCUMENTS)
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_document_of_another_product_opens_moves_and_is_exported_unharmed(
     easel: RunningEasel, visit: tuple[Page, list[str]], tmp_path: Path, name: str
 ) -> None:
