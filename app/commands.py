@@ -62,6 +62,9 @@ class Child:
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def has_ended(self) -> bool:
+        return not self.is_alive()
+
 
 class Command(Child):
     """`easel serve`, which answers at `url`, or `easel worker`, which drains."""

@@ -132,7 +132,7 @@ class Household:
             keeper.is_paused = True
             command.ask_to_end()
             waits_s = (self._settings.drain_seconds if command.drains else self._delay_s) + ENDS_S
-            self._look_after_until(lambda command=command: not command.is_alive(), waits_s)  # type: ignore[misc]
+            self._look_after_until(command.has_ended, waits_s)
             command.start()  # after it has killed what would not end
             keeper.resume()
             self._write_state()

@@ -180,7 +180,7 @@ class RedisRelay:
     async def _hang_up(pubsub: PubSub) -> None:
         with contextlib.suppress(*_AWAY):
             async with asyncio.timeout(_ANSWER_S):
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
     async def close(self) -> None:
         await self._hang_up(self._pubsub)
