@@ -4,6 +4,7 @@ import { canvasPath, followLink } from "../route";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { say, sayError } from "../ui/toasts";
+import { Fact } from "../ui/Fact";
 import { Lineage } from "./Lineage";
 import { UseAgain } from "./UseAgain";
 
@@ -106,14 +107,5 @@ function ItsCanvas({ id }: { id: string | null }) {
     <a className="detail__canvas" href={canvasPath(id)} onClick={followLink}>
       Open its canvas
     </a>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

@@ -4,6 +4,7 @@ import { canvasPath, followLink } from "../route";
 import { http } from "../session";
 import { Button } from "../ui/Button";
 import { sayError } from "../ui/toasts";
+import { Fact } from "../ui/Fact";
 import { RunState } from "./RunTable";
 import { useWhileSeen } from "./useRuns";
 import { costWords, isLive, lasted } from "./words";
@@ -66,15 +67,6 @@ export function RunDetail({ run, onChange, onNode, onClose }: RunDetailProps) {
         ))}
       </ol>
     </aside>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }
 
