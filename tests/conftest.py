@@ -24,6 +24,7 @@ from app.migrate import migrate
 from app.settings import Settings, name_of
 from canvas.ids import new_id
 from canvas.store.postgres import Pool
+from tests.lanes import Lanes, waiting_first
 
 DATABASE, REDIS = "EASEL_TEST_DATABASE_URL", "EASEL_TEST_REDIS_URL"
 DROP_TRIES = 50
@@ -49,6 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
         redis = EmbeddedRedis(data)
         os.environ[REDIS] = redis.start()
         _started.append(redis)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = waiting_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    return Lanes(config, log)
 
 
 def pytest_unconfigure() -> None:
