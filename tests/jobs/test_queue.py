@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from canvas.errors import Unavailable
 from jobs.queue import HEALTH_KEY, QUEUE, ArqDoorbell, answer_bells, workers_alive
-from jobs.store.bells import Bell
+from jobs.store.bells import BATCH, Bell
 from tests.jobs.world import World
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +81,20 @@ async def test_a_new_ring_of_the_same_run_is_a_new_bell_and_the_same_ring_is_not
         await carrier.has_carried(3)
 
     assert sorted(carrier.carried) == ["run_1", "run_1", "run_2"]
+
+
+async def test_a_whole_batch_hangs_and_ringing_it_once_more_changes_nothing(redis: Redis) -> None:
+    """JB11"""
+    bells = [Bell(f"run_{number}", 1) for number in range(BATCH)]
+    doorbell = ArqDoorbell(redis)
+    await doorbell.ring(bells)
+    places = await redis.zrange(QUEUE, 0, -1, withscores=True)
+
+    await doorbell.ring(bells)
+
+    assert len(places) == BATCH
+    assert await redis.zrange(QUEUE, 0, -1, withscores=True) == places
+    assert await doorbell.hanging(bells) == set(bells)
 
 
 async def test_an_answered_bell_leaves_the_queue_while_its_run_goes_on(redis: Redis) -> None:
