@@ -113,9 +113,10 @@ clean: ## remove everything installed and built; the data in .easel stays
 	@$(PYTHON) bootstrap.py browser
 
 web/node_modules/.installed: web/package-lock.json .setup/node.checked
-	@cd web && $(NODE_PATH) npm ci --no-audit --no-fund --loglevel=error
+	@cd web && $(NODE_PATH) npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
-	@cd web && $(NODE_PATH) npm run build
+	@echo "Building the page …" >&2
+	@cd web && $(NODE_PATH) npm run --silent build -- --logLevel error
 	@touch $@

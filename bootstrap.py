@@ -166,6 +166,7 @@ def say(sentence: str) -> None:
 
 
 def main() -> None:
+    os.environ.setdefault("PIP_ROOT_USER_ACTION", "ignore")  # nothing of the system is touched, whoever asks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, and so ends the program that we wait for
     steps = {
         "python": install_python,

@@ -46,6 +46,32 @@ def test_templates_begin_a_canvas_and_one_step_takes_them_back(
     page.context.close()
 
 
+def test_who_adds_a_card_goes_on_with_its_words(easel: RunningEasel, browser: Browser, complaints: list[str]) -> None:
+    """PG12"""
+    with easel.client() as client:
+        workflow = create(client, name="New", nodes=[], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"))
+    canvas_of(page, easel, workflow)
+    prompts = page.get_by_test_id("prompt")
+
+    page.keyboard.press("i")
+    expect(prompts).to_be_focused()
+    page.keyboard.type("a fox in the snow")
+    expect(prompts).to_have_value("a fox in the snow")
+    page.keyboard.press("Escape")
+    page.keyboard.press("i")
+    expect(prompts.last).to_be_focused()
+    page.keyboard.press("Control+z")
+
+    expect(prompts).to_have_count(1)
+    expect(prompts).to_have_value("a fox in the snow")
+    page.keyboard.press("Space")
+    page.keyboard.type("note")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Note")).to_be_focused()
+    page.context.close()
+
+
 def test_from_a_template_to_a_picture_without_writing_a_word(
     easel: RunningEasel, browser: Browser, complaints: list[str]
 ) -> None:

@@ -38,20 +38,24 @@ export function EmptyCanvas({ onAdd, onBegin }: EmptyCanvasProps) {
 function Templates({ onBegin }: Pick<EmptyCanvasProps, "onBegin">) {
   const drawings = useDrawings();
   const templates = useMemo(() => templatesFor(drawings), [drawings]);
+  const isBare = drawings.length > 0 && drawings.every(({ provider }) => provider === "local");
   return (
-    <ul className="templates" aria-label="Templates">
-      {templates.map(({ id, title, hint, icon, fragment }) => (
-        <li key={id}>
-          <button type="button" className="template" data-testid="template" onClick={() => onBegin(fragment)}>
-            <Icon name={icon} />
-            <span>
-              <b>{title}</b>
-              <small>{hint}</small>
-            </span>
-          </button>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="templates" aria-label="Templates">
+        {templates.map(({ id, title, hint, icon, fragment }) => (
+          <li key={id}>
+            <button type="button" className="template" data-testid="template" onClick={() => onBegin(fragment)}>
+              <Icon name={icon} />
+              <span>
+                <b>{title}</b>
+                <small>{hint}</small>
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {isBare && <p>The built-in studio paints landscapes in the mood of the words. Whoever runs this Easel can add other models.</p>}
+    </>
   );
 }
 

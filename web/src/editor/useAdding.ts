@@ -6,6 +6,7 @@ import { useCanvas, type Wire } from "../react";
 import { say } from "../ui/toasts";
 import { selectedIds } from "./edits";
 import { cardAt, useWiring } from "./useWiring";
+import { writeIn } from "./writing";
 
 /** Where something is to be put, on the screen, and the wire that was let go there. */
 interface Adding {
@@ -32,13 +33,18 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     const { x, y } = flow.screenToFlowPosition(screen);
     return { x: Math.round(x - CARD.width / 2), y: Math.round(y - CARD.height / 2) };
   };
+  /** Whoever adds a card goes on with its words. */
+  const begin = (id: string): void => {
+    canvas.select([id]);
+    writeIn(id);
+  };
   const addInMiddle = (): void => {
     const jitter = 24 * (canvas.store.getState().nodes.length % 5); // several in a row do not cover one another
     // The card grows downwards when its picture comes: leave it room above the toolbar.
     const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
     const { x, y } = middleOfScreen();
     const position = spotFor({ x: x + jitter, y: y - room + jitter });
-    canvas.select([canvas.addNode({ type: "image_generation", position, data: { prompt: "" } })]);
+    begin(canvas.addNode({ type: "image_generation", position, data: { prompt: "" } }));
   };
   const addUpload = (): void => {
     canvas.select([canvas.addNode({ type: "image_upload", position: spotFor(middleOfScreen()), data: {} })]);
@@ -48,8 +54,8 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     const { x, y } = flow.screenToFlowPosition(adding.at);
     const left = adding.wire === undefined ? CARD.width / 2 : adding.wire.end === "target" ? CARD.width : 0;
     const position = { x: Math.round(x - left), y: Math.round(y - CARD.height / 2) };
-    canvas.select([canvas.addNode({ ...record, type, position }, adding.wire)]);
     setAdding(null);
+    begin(canvas.addNode({ ...record, type, position }, adding.wire));
   };
 
   const onDoubleClick = (event: MouseEvent): void => {

@@ -1,5 +1,5 @@
 import type { KeyboardEvent } from "react";
-import { useCanvasState } from "../react";
+import { useCanvas, useCanvasState } from "../react";
 import type { useTextDraft } from "./useTextDraft";
 
 interface PromptFieldProps {
@@ -14,9 +14,15 @@ interface PromptFieldProps {
 
 export function PromptField({ nodeId, draft, readOnly, label = "Prompt", hints = ["Describe the picture…", "No prompt yet"], onSubmit }: PromptFieldProps) {
   const writer = useCanvasState((state) => Object.values(state.room.peers).find((peer) => peer.editing === nodeId)?.user);
+  const canvas = useCanvas();
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
     event.stopPropagation(); // Backspace here is a letter, not the node
     if (event.key === "Escape") event.currentTarget.blur();
+    if (event.key.toLowerCase() === "z" && (event.metaKey || event.ctrlKey) && draft.isUntouched) {
+      event.preventDefault(); // nothing is written that could be taken back, but the card can
+      event.currentTarget.blur();
+      canvas.undo();
+    }
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) onSubmit?.();
   };
   return (

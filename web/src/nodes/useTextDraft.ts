@@ -7,6 +7,7 @@ const REST_MS = 400; // a pause between words, not between letters
 export function useTextDraft(nodeId: string, pointer: string, stored: string) {
   const canvas = useCanvas();
   const [draft, setDraft] = useState<string | null>(null);
+  const [isUntouched, setUntouched] = useState(true); // since the cursor came
   const latest = useRef({ draft, stored });
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
@@ -31,13 +32,16 @@ export function useTextDraft(nodeId: string, pointer: string, stored: string) {
 
   return {
     text: draft ?? stored,
+    isUntouched,
     flush,
     onFocus: () => {
       setDraft(stored);
+      setUntouched(true);
       canvas.room.setPresence({ editing: nodeId });
     },
     onChange: (text: string) => {
       setDraft(text);
+      setUntouched(false);
       latest.current.draft = text;
       clearTimeout(timer.current);
       timer.current = setTimeout(() => flushLatest.current(), REST_MS);
