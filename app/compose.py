@@ -54,6 +54,7 @@ from jobs.store.bells import BellStore
 from jobs.store.costs import CostStore
 from jobs.store.events import PostgresEvents
 from jobs.store.imports import ImportStore
+from jobs.store.line import Line
 from jobs.store.notices import NoticeStore
 from jobs.store.objects import ObjectRows
 from jobs.store.previews import RedisPreviews
@@ -98,6 +99,7 @@ class Services(NamedTuple):
     registry: Registry
     run_store: RunStore
     bells: BellStore
+    line: Line
     runs: Runs
     batches: Batches
     import_store: ImportStore
@@ -121,10 +123,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         relay = await stack.enter_async_context(open_relay(redis))
         pictures = await stack.enter_async_context(PictureWorkers(os.cpu_count() or 1, _limits(settings)))
         picture_url = PictureUrl(settings.cdn_url or "")
-        previews = RedisPreviews(redis)
         gate = RedisGate(redis)
         http = await stack.enter_async_context(open_http())
-        downloads = Downloads(private_hosts=settings.allow_private_hosts)
         registry = registry_of(settings, pictures, http)
         expect_counts(PROVIDERS)
         run_store = RunStore(database, relay, limits_of(settings))
@@ -133,10 +133,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         objects = open_storage(settings)
         links = Links(objects, await link_secret(database))
         artworks = _artworks(settings, database, objects, pictures, links)
-        keeper = Keeper(pictures, objects, downloads, patience_of(settings))
+        keeper = Keeper(pictures, objects, Downloads(private_hosts=settings.allow_private_hosts), patience_of(settings))
         import_store = ImportStore(database, relay, picture_url)
         sources = Sources(renders, keeper, pictures, own_addresses(settings))
-        runs = Runs(run_store, bells, registry, picture_url, gate, sources, own_hosts(settings))
+        line = Line(database, redis, relay)
+        runs = Runs(run_store, bells, registry, picture_url, gate, sources, line, own_hosts(settings))
         yield Services(
             settings=settings,
             database=database,
@@ -158,10 +159,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             sweep=Sweep(objects, ObjectRows(database)),
             pictures=pictures,
             picture_url=picture_url,
-            previews=previews,
+            previews=RedisPreviews(redis),
             registry=registry,
             run_store=run_store,
             bells=bells,
+            line=line,
             runs=runs,
             batches=Batches(BatchStore(database), run_store, import_store, runs, picture_url),
             import_store=import_store,

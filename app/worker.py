@@ -30,7 +30,15 @@ from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
 from jobs.notices import keep_sending
 from jobs.queue import answer_bells
-from jobs.reconciler import keep_filling, keep_finishing, keep_looking, keep_reconciling, keep_ringing, keep_telling
+from jobs.reconciler import (
+    keep_filling,
+    keep_finishing,
+    keep_lining_up,
+    keep_looking,
+    keep_reconciling,
+    keep_ringing,
+    keep_telling,
+)
 from jobs.runner import Runner
 from jobs.store.calls import CallStore
 from jobs.store.claims import Claims
@@ -88,6 +96,7 @@ async def work(settings: Settings) -> None:
                     keep_ringing(services.bells),
                     keep_reconciling(services.bells),
                     keep_filling(services.run_store),
+                    keep_lining_up(services.line, services.registry),
                     keep_telling(cancels),
                     keep_looking(late_orders),
                     keep_finishing(late_variants),

@@ -20,6 +20,14 @@ class Shown(PresenceChange, total=False):
     user: User
 
 
+class InLine(TypedDict):
+    """The place of a run that waits."""
+
+    place: int | None
+    """1: it is next; null: more begin before it than are counted."""
+    text: str
+
+
 class RunNews(TypedDict, total=False):
     """The latest of a run; what is absent was not said."""
 
@@ -31,6 +39,8 @@ class RunNews(TypedDict, total=False):
     steps: int | None
     message: str | None
     previewUrl: str | None
+    inLine: InLine | None
+    """Only while it waits for its turn."""
 
 
 # Messages

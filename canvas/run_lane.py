@@ -23,12 +23,21 @@ class RunLane:
         return list(self._live.values())
 
     def show(self, runs: Iterable[dict[str, Any]]) -> None:
-        """An ended run is told once more; what comes late of it is not believed."""
+        """An ended run is told once more; what comes late of it is not believed.
+
+        What has no status is a place in line: it came from somebody who looks on, and is believed of runs that wait.
+        Whatever moves a run takes its place away.
+        """
         for run in runs:
             job_id = run["jobId"]
             if job_id in self._ended:
                 continue
-            merged = self._changed[job_id] = self._live.get(job_id, {}) | run
+            known = self._live.get(job_id, {})
+            if "status" not in run and known.get("status") != "pending":
+                continue
+            if "status" in run:
+                known = {key: value for key, value in known.items() if key != "inLine"}
+            merged = self._changed[job_id] = known | run
             if merged.get("status") in {"completed", "failed", "cancelled"}:
                 self._live.pop(job_id, None)
                 self._ended.append(job_id)

@@ -11,7 +11,9 @@ from canvas.errors import Unavailable
 from jobs.cancels import Cancels
 from jobs.late_orders import LateOrders
 from jobs.late_variants import LateVariants
+from jobs.providers.registry import Registry
 from jobs.store.bells import BATCH, BellStore
+from jobs.store.line import LOOK_EVERY_S, Line
 from jobs.store.runs import RunStore
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,15 @@ async def keep_filling(runs: RunStore) -> None:
             log.info("batches.filled", count=filled)
 
     await _every(RECONCILE_EVERY_S, fill)
+
+
+async def keep_lining_up(line: Line, registry: Registry) -> None:
+    """Until cancelled: tell those that wait which place they have (JB46)."""
+
+    async def tell() -> None:
+        await line.tell(registry.places())
+
+    await _every(LOOK_EVERY_S, tell)
 
 
 async def keep_telling(cancels: Cancels) -> None:

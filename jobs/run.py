@@ -13,6 +13,7 @@ import msgspec
 from canvas.errors import Invalid
 from canvas.values import check_json
 from jobs.errors import CapabilityUnsupported, Charged, JobError, Said
+from jobs.line import InLine
 from jobs.providers.port import Model, PromptSpec
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
@@ -108,6 +109,8 @@ class ImageJobRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     progress: int | None = None
     waits_for: str | None = None
     """Why it is back in the line: another attempt, or a provider that asks to wait."""
+    in_line: InLine | None = None
+    """Its place among those that wait for their turn, as somebody saw it a second ago; absent: nobody has looked."""
     metadata: dict[str, Any] | None = None
     cost: Cost | None = None
     error: Failure | None = None
@@ -172,7 +175,7 @@ class Run(msgspec.Struct, frozen=True):
     def is_live(self) -> bool:
         return self.status in LIVE
 
-    def record(self, picture_url: PictureUrl) -> ImageJobRecord:
+    def record(self, picture_url: PictureUrl, in_line: InLine | None = None) -> ImageJobRecord:
         images = tuple(picture_url(key) for key in self.payload.images)
         return ImageJobRecord(
             job_id=self.id,
@@ -188,6 +191,7 @@ class Run(msgspec.Struct, frozen=True):
             images=images,
             progress=self.progress,
             waits_for=self.waits_for,
+            in_line=in_line,
             metadata=self.request.metadata,
             cost=self.cost,
             error=self.error,
@@ -196,8 +200,8 @@ class Run(msgspec.Struct, frozen=True):
             batch_id=self.batch_id,
         )
 
-    def frame(self) -> Frame:
-        return Frame(self.id, self.node_id, self.status, self.progress, message=self.waits_for)
+    def frame(self, in_line: InLine | None = None) -> Frame:
+        return Frame(self.id, self.node_id, self.status, self.progress, message=self.waits_for, in_line=in_line)
 
 
 class PictureUrl(msgspec.Struct, frozen=True):
@@ -220,6 +224,7 @@ class Frame(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     steps: int | None = None
     message: str | None = None
     preview_url: str | None = None
+    in_line: InLine | None = None
 
     def as_json(self) -> dict[str, Any]:
         fields: dict[str, Any] = msgspec.to_builtins(self)

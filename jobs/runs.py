@@ -11,9 +11,10 @@ import structlog
 from canvas.errors import Conflict, Unavailable
 from jobs.call import paused
 from jobs.gate.port import Gate
+from jobs.line import InLine, LineReader
 from jobs.pages import DEFAULT_LIMIT, Page, Place, checked_limit, page_of, place_of
 from jobs.providers.registry import Registry, name_of
-from jobs.run import Frame, ImageJobRecord, PictureUrl, StartImageJobRequest, Status, check_request, new_payload
+from jobs.run import Frame, ImageJobRecord, PictureUrl, Run, StartImageJobRequest, Status, check_request, new_payload
 from jobs.sources import Sources
 from jobs.store.bells import BellStore
 from jobs.store.run_lists import Wanted
@@ -34,11 +35,13 @@ class Runs:
         picture_url: PictureUrl,
         gate: Gate,
         sources: Sources,
+        line: LineReader,
         webhook_hosts: frozenset[str] = frozenset(),
     ) -> None:
         """`webhook_hosts`: `host[:port]` of the public names of this Easel, in lower case."""
         self._gate = gate
         self._sources = sources
+        self._line = line
         self._store = store
         self._bells = bells
         self._registry = registry
@@ -108,7 +111,8 @@ class Runs:
         return (await self._store.get(job_id)).account_id
 
     async def get(self, job_id: str) -> ImageJobRecord:
-        return (await self._store.get(job_id)).record(self._picture_url)
+        run = await self._store.get(job_id)
+        return run.record(self._picture_url, (await self._line_of([run])).get(run.id))
 
     async def list(
         self,
@@ -128,11 +132,17 @@ class Runs:
         wanted = Wanted(workflow_id, node_id, status, provider, dead, place_of(cursor), started_by)
         runs = await self._store.visible_to(account_id, wanted, checked_limit(limit))
         last = Place(runs[-1].started_at, runs[-1].id) if runs else None
-        return page_of([run.record(self._picture_url) for run in runs], limit, last)
+        line = await self._line_of(runs)
+        return page_of([run.record(self._picture_url, line.get(run.id)) for run in runs], limit, last)
 
     async def live(self, workflow_id: str) -> tuple[Frame, ...]:
         """For a `welcome`: what is under way, in the form of a frame's runs."""
-        return tuple(run.frame() for run in await self._store.live(workflow_id))
+        runs = await self._store.live(workflow_id)
+        line = await self._line_of(runs)
+        return tuple(run.frame(line.get(run.id)) for run in runs)
+
+    async def _line_of(self, runs: builtins.list[Run]) -> dict[str, InLine]:
+        return await self._line.places([run.id for run in runs if run.status == "pending"])
 
     async def ring(self) -> None:
         # The run is stored; a bell that fails now is rung by a worker within a second, so the caller need not know.

@@ -38,7 +38,10 @@ class OpsHint(msgspec.Struct, frozen=True, tag="ops"):
 
 
 class RunsHint(msgspec.Struct, frozen=True, tag="runs"):
-    """What a frame says of runs: `{jobId, nodeId, status, progress, step, steps, message, previewUrl}`, newest wins."""
+    """What a frame says of runs: `{jobId, nodeId, status, progress, step, steps, message, previewUrl}`, newest wins.
+
+    Or, of one that waits, its place alone: `{jobId, nodeId, inLine}`.
+    """
 
     runs: tuple[dict[str, Any], ...]
 

@@ -171,10 +171,9 @@ _LAPSED = """
       SELECT id FROM runs WHERE status = 'running' AND lease_until < now()
       ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, subject_id, fence"""
-# Who is next (JB26). `lines` steps from one account's line at a provider to the next, so that ten thousand waiting
-# runs cost no more than their heads. A head's rank is how many runs its account would have with it: several workers
-# that ask at once take one each. now() and not clock_timestamp(): an index is entered at a value that stands still.
-_FAIREST = """
+# `lines` steps from one account's line at a provider to the next, so that ten thousand waiting runs cost no more than
+# their heads. now() and not clock_timestamp(): an index is entered at a value that stands still.
+LINES = """
     WITH RECURSIVE lines AS (
       (SELECT account_id, provider FROM runs WHERE status = 'pending' ORDER BY account_id, provider LIMIT 1)
       UNION ALL
@@ -185,7 +184,10 @@ _FAIREST = """
     carried AS MATERIALIZED (
       SELECT account_id, provider FROM runs WHERE status IN ('pending', 'running') AND lease_until > now()),
     of_account AS (SELECT account_id, count(*) AS runs FROM carried GROUP BY account_id),
-    of_provider AS (SELECT provider, count(*) AS runs FROM carried GROUP BY provider),
+    of_provider AS (SELECT provider, count(*) AS runs FROM carried GROUP BY provider)"""
+# Who is next (JB26). A head's rank is how many runs its account would have with it: several workers that ask at once
+# take one each.
+_FAIREST = f"""{LINES},
     heads AS (
       SELECT head.id, head.run_after, accounts.served_at, coalesce(of_account.runs, 0) + head.place AS rank
       FROM lines JOIN accounts ON accounts.id = lines.account_id

@@ -34,6 +34,7 @@ from jobs.store.bells import BellStore
 from jobs.store.calls import CallStore
 from jobs.store.claims import Claims
 from jobs.store.events import PostgresEvents
+from jobs.store.line import Line
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
@@ -52,7 +53,9 @@ async def test_a_prompt_becomes_a_picture(world: World, database: Pool, redis: R
         bells, gate, patience = BellStore(database, ArqDoorbell(redis)), RedisGate(redis), Patience()
         keeper = Keeper(pictures, objects, Downloads(), patience)
         sources = Sources(RenderStore(database, PictureUrl()), keeper, pictures)
-        runs = Runs(RunStore(database, relay), bells, registry, PictureUrl(), gate, sources)
+        runs = Runs(
+            RunStore(database, relay), bells, registry, PictureUrl(), gate, sources, Line(database, redis, relay)
+        )
         events, previews = Events(PostgresEvents(database), relay), RedisPreviews(redis)
         addresses = Addresses(None, "http://127.0.0.1:8000", frozenset())
         runner = Runner(

@@ -41,6 +41,7 @@ from jobs.store.claims import Claims
 from jobs.store.events import PostgresEvents
 from jobs.store.late_orders import LateOrderStore
 from jobs.store.late_variants import LateVariantStore
+from jobs.store.line import Line
 from jobs.store.previews import RedisPreviews
 from jobs.store.renders import RenderStore
 from jobs.store.runs import RunStore
@@ -209,6 +210,7 @@ class World:
         self.previews = RedisPreviews(redis)
         self.keeper = Keeper(self.pictures, self.objects, self.downloads, self.patience, self._sleep)
         self.sources = Sources(self.renders, self.keeper, self.pictures, ("https://easel.example",))
+        self.line = Line(database, redis, self.relay)
         self.runs = self.open_runs(self.bells, self.registry)
 
     def sell_one_at_a_time(self) -> None:
@@ -217,7 +219,7 @@ class World:
 
     def open_runs(self, bells: BellStore, registry: Registry) -> Runs:
         hosts = frozenset({"easel.example"})
-        return Runs(self.store, bells, registry, PictureUrl(), self.gate, self.sources, hosts)
+        return Runs(self.store, bells, registry, PictureUrl(), self.gate, self.sources, self.line, hosts)
 
     def runner(
         self,

@@ -20,6 +20,7 @@ from jobs.store import (
     imports,
     late_orders,
     late_variants,
+    line,
     notices,
     objects,
     quotas,
@@ -33,6 +34,7 @@ from tests.jobs.world import World
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+LONG_AGO = timedelta(seconds=10)
 WANTED = (
     RenderFilter(),
     RenderFilter(workflow_id="w4"),
@@ -117,7 +119,6 @@ def built(query: tuple[str, list[Any]]) -> tuple[str, tuple[Any, ...]]:
 
 async def test_no_list_reads_a_whole_table(crowded: World) -> None:
     """MR1"""
-    long_ago = timedelta(seconds=10)
     queries: list[tuple[str, tuple[Any, ...]]] = [
         *(built(run_lists.recent("a5", wanted, 50)) for wanted in LISTED),
         *(built(run_lists.of_each_workflow("a5", wanted, 50)) for wanted in (Wanted(), Wanted("w4"), *LISTED)),
@@ -125,18 +126,19 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (imports._STORED, ("a5", b"x", "d7")),
         (imports._HAS_RUN, ("w7", "n6")),
         (imports._ITEMS, ("batch7",)),
-        (imports._CLAIM, ("batch7", 3, long_ago)),
+        (imports._CLAIM, ("batch7", 3, LONG_AGO)),
         (runs._UNFILLED, ()),
         (runs._LIVE_OF_BATCH, ("batch7", "w7")),
         (batches._RUNS, ("batch7",)),
         (batch_places._LET_GO, ("batch7", 3, "runs")),
         (batch_places._FINISH, ("batch7",)),
-        (claims._LAPSED, ("w1", long_ago)),
+        (claims._LAPSED, ("w1", LONG_AGO)),
+        (line._WAITING, (1000, 102)),
         (calls._OF_RUN, ("r7",)),
         (calls._LEFT_OPEN, (50,)),
-        (late_orders._TAKE, (4, long_ago)),
+        (late_orders._TAKE, (4, LONG_AGO)),
         (late_orders._NEXT_PICTURE, ("r7",)),
-        (late_variants._TAKE, (long_ago,)),
+        (late_variants._TAKE, (LONG_AGO,)),
         (costs._SPENT, ("a5", "")),
         (quotas._LIVE, ("a5",)),
         (quotas._TODAY, ("a5",)),
@@ -144,13 +146,13 @@ async def test_no_list_reads_a_whole_table(crowded: World) -> None:
         (renders._SHOWN, ("k7", "a5")),
         (runs._LIVE_OF_WORKFLOW, ("w7",)),
         (runs._LIVE_ON_NODE, ("w7", "n6")),
-        (bells._LOST, (long_ago, 200)),
+        (bells._LOST, (LONG_AGO, 200)),
         (bells._WAITING, ("runs", 200)),
         (events._OF_RUN, ("r7", 0, 500)),
         (events._OF_WORKFLOW, ("w7", 0, 500)),
         (events._IS_OVER, ("r7", 1)),
         (events._RETIRE, (30, 100)),
-        (notices._TAKE, (32, 4, long_ago, None, ["a1"])),
+        (notices._TAKE, (32, 4, LONG_AGO, None, ["a1"])),
         (notices._RUNS, (["r7", "r8"],)),
         (notices._LIST, ("a5", None, None, None, 50)),
         (notices._LIST, ("a5", "dead", NOW, "t9", 50)),

@@ -248,6 +248,7 @@ export interface ImageJobRecord {
   images?: string[];
   progress?: number | null;
   waitsFor?: string | null;
+  inLine?: InLine | null;
   metadata?: Record<string, unknown> | null;
   cost?: Cost | null;
   error?: Failure | null;
@@ -261,6 +262,12 @@ export interface ImportItem {
   designId?: string | number | null;
   nodeId?: string | null;
   workflowId?: string | null;
+}
+
+/** The place of a run that waits. */
+export interface InLine {
+  place: number | null;
+  text: string;
 }
 
 export interface Invite {
@@ -625,6 +632,7 @@ export interface RoleMessage {
 
 /** The latest of a run; what is absent was not said. */
 export interface RunNews {
+  inLine?: InLine | null;
   jobId: string;
   message?: string | null;
   nodeId: string;

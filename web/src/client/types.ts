@@ -108,6 +108,13 @@ export type PresencePatch = { [K in keyof Presence]?: Presence[K] | null };
 
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
+/** The place of a run that waits for its turn. */
+export interface InLine {
+  /** 1: it is next. Null: more begin before it than are counted. */
+  place: number | null;
+  text: string;
+}
+
 export interface Run {
   jobId: string;
   nodeId: string;
@@ -117,6 +124,8 @@ export interface Run {
   steps?: number | null;
   message?: string | null;
   previewUrl?: string | null;
+  /** Only while it waits, and only what was seen of the line. */
+  inLine?: InLine | null;
 }
 
 export interface Resume {

@@ -10,11 +10,27 @@ interface RunProgressProps {
   onCancel?: (() => void) | undefined;
 }
 
+interface Words {
+  text: string;
+  title: string;
+}
+
+function waitingWords(run: Run | undefined): Words {
+  if (run?.inLine) return { text: run.inLine.text, title: `${run.inLine.text}, as things stand: people take turns.` };
+  const text = run?.message ?? "In line";
+  return { text, title: text };
+}
+
+function drawingWords(run: Run | undefined): Words {
+  const text = run?.message ?? "Drawing";
+  return { text, title: text };
+}
+
 export function RunProgress({ picture, run, isBusy, onCancel }: RunProgressProps) {
   const seconds = useElapsed(picture.jobId, picture.updatedAt);
   const percent = Math.round(run?.progress ?? 0);
   const isWaiting = picture.status === "pending" && run?.status !== "running";
-  const text = run?.message ?? (isWaiting ? "In line" : "Drawing");
+  const { text, title } = isWaiting ? waitingWords(run) : drawingWords(run);
   return (
     <section className="run" aria-label="Progress">
       <div className="run__stage" style={{ aspectRatio: ratioOf(picture.size) }}>
@@ -36,7 +52,7 @@ export function RunProgress({ picture, run, isBusy, onCancel }: RunProgressProps
         <span style={{ transform: `scaleX(${percent / 100})` }} />
       </div>
       <div className="run__line">
-        <span className="run__text" title={text}>
+        <span className="run__text" data-testid="run-text" title={title}>
           {text}
         </span>
         <span className="run__numbers">{isWaiting ? `${seconds} s` : `${percent} % · ${seconds} s`}</span>

@@ -40,7 +40,7 @@ export function RunState({ run }: { run: JobRecord }) {
 
 function noteOf(run: JobRecord): string {
   if (run.status === "failed") return run.error?.detail ?? "";
-  if (run.status === "pending") return run.waitsFor ?? "";
+  if (run.status === "pending") return run.inLine?.text ?? run.waitsFor ?? "";
   if (isLive(run)) return `${run.progress ?? 0} %`;
   return `${run.images && run.images.length > 1 ? `${run.images.length} pictures, ` : ""}${lasted(run)}`;
 }
