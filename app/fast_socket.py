@@ -37,8 +37,8 @@ _DEFLATE = [ServerPerMessageDeflateFactory(server_no_context_takeover=True, clie
 
 
 def connection_of(scope: Mapping[str, Any]) -> Connection | None:
-    """None: another server than ours runs this app."""
-    connection = scope.get("extensions", {}).get(EXTENSION)
+    """Taken out of the scope, which it holds itself. None: another server than ours runs this app."""
+    connection = scope.get("extensions", {}).pop(EXTENSION, None)
     return connection if isinstance(connection, Connection) else None
 
 
@@ -48,7 +48,8 @@ class FastSocket:
     __slots__ = ("_connection", "_goodbye", "_unsent", "_unsent_bytes", "is_slow", "may_deflate")
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
+        """None: it has ended."""
         self._unsent: list[
             tuple[bytes, int]
         ] = []  # an empty deque has 600 bytes, and a server thousands of quiet sockets
@@ -78,17 +79,25 @@ class FastSocket:
         self._goodbye = (code, reason)
         if code == protocol.TOO_SLOW:  # what waits would not be read either
             self.forget()
-        self._connection.close_soon()
-        if not self._unsent:
-            self._connection.say_goodbye(code, reason)
+        if self._connection is not None:
+            self._connection.close_soon()
+            if not self._unsent:
+                self._connection.say_goodbye(code, reason)
 
     def forget(self) -> None:
         self._unsent.clear()
         self._unsent_bytes = 0
 
+    def end(self) -> None:
+        """Nothing reaches anybody any more."""
+        self.forget()
+        self._connection = None
+
     def flush(self) -> None:
         """The transport takes more."""
         connection = self._connection
+        if connection is None:
+            return
         sent = 0
         while sent < len(self._unsent) and not connection.is_full:
             payload, size = self._unsent[sent]
@@ -98,11 +107,11 @@ class FastSocket:
         del self._unsent[:sent]
         self.is_slow = bool(self._unsent) or connection.is_full
         if self._goodbye is not None and not self._unsent:
-            self._connection.say_goodbye(*self._goodbye)
+            connection.say_goodbye(*self._goodbye)
 
     def _write(self, payload: bytes, *, is_kept: bool) -> None:
         connection = self._connection
-        if connection.close_sent or connection.disconnected:
+        if connection is None or connection.close_sent:
             return
         if is_kept and not self.may_deflate:  # it is large, and the room's own: not copied for every reader
             connection.transport.write(header(len(payload)))
@@ -210,12 +219,17 @@ class Connection(WebSocketsSansIOProtocol):
                 self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go of all that knows of it: what holds on to itself in a circle waits for the collector, which stops
+        everybody for as long as a few hundred of them take.
+        """
         super().connection_lost(exc)
-        self.socket.forget()
+        self.socket.end()
         if self._waiting is not None:
             self._waiting.cancel()
-        if self._seat is not None:
-            self._seat.leave()
+        self._unread, self._early = b"", []
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            seat.leave()
 
     # Reading
 

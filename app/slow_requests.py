@@ -61,6 +61,7 @@ class Requests(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._stop()  # from here on app.fast_socket looks after it
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it holds on to us: a cycle, which only the collector would find
 
     @property
     def _cycle(self) -> RequestResponseCycle | None:

@@ -67,6 +67,8 @@ class _Door:
         except Exception:  # Litestar closes the socket, and says nothing
             log.exception("socket.failed")
             raise
+        finally:
+            del self._socket.receive, self._socket.send  # each holds on to the socket, and it on to them
         if seat is not None:
             connection.take_over(seat)
 

@@ -6,10 +6,10 @@ import json
 import re
 import socket as sockets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -207,3 +207,27 @@ def test_who_never_reads_is_sent_away_before_it_costs_much(person: Person, stran
 
         assert len(gone) == 1
         assert resident_bytes(person.server) - before < 200 << 20
+
+
+class UncollectedServer(Server):
+    program: ClassVar[list[str]] = ["-m", "tests.app.uncollected"]
+
+
+def test_of_sockets_that_have_ended_nothing_waits_for_the_garbage_collector(
+    environment: dict[str, str], newcomer: Callable[..., Person]
+) -> None:
+    """CL10"""
+    running = UncollectedServer(environment)
+    person = newcomer(at=running)
+    workflow_id = person.workflow()
+    for number in range(4):
+        with person.at(workflow_id) as socket:
+            joined(socket, f"tab {number}")
+            says(socket, PING)
+            hears(socket, "pong")
+    with person.at(workflow_id) as socket:
+        says(socket, PING)  # not hello: it is turned away
+        hears(socket, "error")
+
+    assert running.stop(within_s=10) == 0
+    assert "uncollected: {}" in running.text
