@@ -200,6 +200,20 @@ class Run(msgspec.Struct, frozen=True):
             batch_id=self.batch_id,
         )
 
+    @property
+    def made_with(self) -> MadeWith:
+        asked = self.request.prompt_spec
+        return MadeWith(
+            prompt=", ".join((asked.base_prompt, *asked.style_modifiers)),
+            provider=self.request.provider,
+            model=self.model,
+            size=asked.size,
+            aspect_ratio=asked.aspect_ratio,
+            quality=asked.quality,
+            negative_prompt=asked.negative_prompt,
+            n=asked.n,
+        )
+
     def frame(self, in_line: InLine | None = None) -> Frame:
         return Frame(self.id, self.node_id, self.status, self.progress, message=self.waits_for, in_line=in_line)
 
@@ -240,6 +254,20 @@ class RunResult(msgspec.Struct, frozen=True, rename="camel"):
     """What makes the same picture again, with the same prompt; null: the provider does not say."""
 
 
+class MadeWith(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What the pictures of a run were asked for with, under the names that a node's own settings have."""
+
+    prompt: str
+    """All of it, also what came by wires."""
+    provider: str
+    model: str
+    size: str | None = None
+    aspect_ratio: str | None = None
+    quality: str | None = None
+    negative_prompt: str | None = None
+    n: int = 1
+
+
 class NodeChange(NamedTuple):
     """What a transition does to the run's node: one pointer a key."""
 
@@ -248,11 +276,17 @@ class NodeChange(NamedTuple):
 
 
 def node_change(
-    job_id: str, status: Status, at: datetime, *, results: tuple[RunResult, ...] = (), error: str = ""
+    job_id: str,
+    status: Status,
+    at: datetime,
+    *,
+    results: tuple[RunResult, ...] = (),
+    made_with: MadeWith | None = None,
+    error: str = "",
 ) -> NodeChange:
     """A node that fails or starts again keeps its last pictures: taking them away would be one more loss.
 
-    `results`: of a run that has completed, at least one; the first is the node's picture.
+    `results`: of a run that has completed, at least one; the first is the node's picture. `made_with` is theirs.
     """
     values: dict[str, Any] = {
         "/data/status": "error" if status == "failed" else status,
@@ -262,6 +296,7 @@ def node_change(
     if status == "completed":
         values |= {"/data/imageUrl": results[0].image_url, "/data/thumbnailUrl": results[0].thumbnail_url}
         values["/data/results"] = [msgspec.to_builtins(result) for result in results]
+        values["/data/madeWith"] = msgspec.to_builtins(made_with)
     if status == "failed":
         return NodeChange(values | {"/data/error": error}, ())
     return NodeChange(values, ("/data/error",))

@@ -95,7 +95,8 @@ class Turn:
             self.batches.add(run.batch_id)
         if with_node:
             error = run.error.detail if run.error else ""
-            await self.set_on_node(run, node_change(run.id, run.status, at, error=error, results=results))
+            change = node_change(run.id, run.status, at, error=error, results=results, made_with=run.made_with)
+            await self.set_on_node(run, change)
         self.show(Frame(run.id, run.node_id, run.status, run.progress, message=message))
 
     def show(self, frame: Frame) -> None:

@@ -123,3 +123,47 @@ def test_a_price_is_on_the_button_and_settings_of_another_model_refuse_nothing(
     spec = {"basePrompt": "a fox", "aspectRatio": "16:9", "quality": "fine", "negativePrompt": "text", "n": 3}
     assert [(body["provider"], body["model"], body["promptSpec"]) for body in asked] == [("shop", "wide", spec)]
     complaints[:] = [said for said in complaints if "net::ERR_FAILED" not in said]
+
+
+def test_what_made_a_picture_is_taken_back_into_its_node_or_a_new_one_where_other_words_are_wired(
+    page: Page, easel: RunningEasel, workflow: dict[str, Any]
+) -> None:
+    """PG37, JB22"""
+    node, large = page.get_by_test_id("image-node").first, page.get_by_test_id("lightbox")
+    node.get_by_role("button", name="Settings").click()
+    node.get_by_role("combobox", name="Size").select_option("512x512")
+    node.get_by_test_id("generate").click()
+    expect(node.get_by_test_id("picture")).to_be_visible(timeout=30_000)
+    seed = data_of(easel, workflow)["results"][0]["seed"]
+    node.get_by_test_id("picture").click()
+    expect(large.get_by_role("button", name="prompt")).to_have_count(0)  # the node has it
+    page.keyboard.press("Escape")
+    node.get_by_test_id("prompt").fill("an owl")
+    node.get_by_role("combobox", name="Size").select_option("1024x1024")
+
+    node.get_by_test_id("picture").click()
+    expect(large.get_by_text("a fox", exact=True)).to_be_visible()
+    large.get_by_role("button", name="Use this prompt").press("Enter")
+
+    expect(node.get_by_test_id("prompt")).to_have_value("a fox")
+    expect(node.get_by_role("combobox", name="Size")).to_have_value("512x512")
+    expect(node.get_by_role("textbox", name="Seed")).to_have_value(str(seed))
+    page.get_by_role("button", name="Undo").last.click()
+    expect(node.get_by_test_id("prompt")).to_have_value("an owl")
+    expect(node.get_by_role("combobox", name="Size")).to_have_value("1024x1024")
+    expect(node.get_by_role("textbox", name="Seed")).to_have_value("")
+
+    with easel.client() as client:
+        base = f"/api/workflows/{workflow['id']}"
+        words = {"id": "words", "type": "prompt", "position": {"x": -400, "y": 0}, "data": {"prompt": "in chalk"}}
+        client.post(f"{base}/nodes", json=words).raise_for_status()
+        client.post(f"{base}/edges", json={"id": "e", "source": "words", "target": "fox"}).raise_for_status()
+        expect(node.get_by_text("With in chalk")).to_be_visible()
+        node.get_by_test_id("picture").click()
+        large.get_by_role("button", name="New node with this prompt").press("Enter")
+
+        expect(page.get_by_test_id("image-node")).to_have_count(2)
+        nodes = client.get(base).json()["nodes"]
+    assert {one["id"]: one["data"]["prompt"] for one in nodes[:2]} == {"fox": "an owl", "words": "in chalk"}
+    made = {"prompt": "a fox", "provider": "local", "model": "studio-1", "size": "512x512", "seed": seed}
+    assert nodes[2]["data"] == made

@@ -11,6 +11,7 @@ from jobs.providers.port import Model, PromptSpec
 from jobs.run import (
     LIVE,
     TRANSITIONS,
+    MadeWith,
     PictureUrl,
     RunResult,
     StartImageJobRequest,
@@ -123,7 +124,9 @@ def test_the_node_is_told_each_state_in_its_own_words() -> None:
     """JB22"""
     started = node_change("run_1", "pending", AT)
     failed = node_change("run_1", "failed", AT, error="No.")
-    completed = node_change("run_1", "completed", AT, results=(RunResult("/a", "/b", 7), RunResult("/c", "/d")))
+    pictures = (RunResult("/a", "/b", 7), RunResult("/c", "/d"))
+    made_with = MadeWith("a fox", "local", "studio-1", size="512x512")
+    completed = node_change("run_1", "completed", AT, results=pictures, made_with=made_with)
 
     at = {"/data/jobId": "run_1", "/data/updatedAt": "2026-11-22T12:00:00Z"}
     assert started == ({"/data/status": "pending", **at}, ("/data/error",))
@@ -132,8 +135,9 @@ def test_the_node_is_told_each_state_in_its_own_words() -> None:
         {"imageUrl": "/a", "thumbnailUrl": "/b", "seed": 7},
         {"imageUrl": "/c", "thumbnailUrl": "/d", "seed": None},
     ]
-    pictures = {"/data/imageUrl": "/a", "/data/thumbnailUrl": "/b", "/data/results": results}
-    assert completed == ({"/data/status": "completed", **at, **pictures}, ("/data/error",))
+    asked = {"prompt": "a fox", "provider": "local", "model": "studio-1", "size": "512x512"}
+    shown = {"/data/imageUrl": "/a", "/data/thumbnailUrl": "/b", "/data/results": results, "/data/madeWith": asked}
+    assert completed == ({"/data/status": "completed", **at, **shown}, ("/data/error",))
 
 
 def test_picture_urls_are_root_relative_without_a_cdn() -> None:

@@ -48,7 +48,9 @@ async def test_each_picture_of_a_run_is_a_render_of_its_own(world: World) -> Non
 
     done = await world.runs.get(record.job_id)
     assert len(set(done.images)) == 3
-    results = (await world.node())["results"]
+    node = await world.node()
+    assert node["madeWith"] == {"prompt": "a fox", "provider": "local", "model": "studio-1", "n": 3}
+    results = node["results"]
     assert [result["imageUrl"] for result in results] == list(done.images)
     assert len({result["thumbnailUrl"] for result in results} - set(done.images)) == 3
     assert (await world.count("renders"), len(world.files())) == (3, 12)

@@ -1,18 +1,22 @@
 import { useState, type KeyboardEvent } from "react";
 import type { NodeRecord } from "../client";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
+import { readMadeWith, type MadeWith } from "../nodes/madeWith";
 import { readPicture, readResults } from "../nodes/picture";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/toasts";
 import { closeLightbox, openLightbox, useLightbox } from "./lightbox";
+import { TakePrompt } from "./TakePrompt";
 
 interface Large {
   nodeId: string;
   imageUrl: string;
+  /** What it was made with, or, if nobody knows, what its node says now. */
   prompt: string;
   seed: number | null;
+  made: MadeWith | null;
 }
 
 /** Every picture of the canvas, node after node; of a node that made several, each of them. */
@@ -21,8 +25,9 @@ function picturesOf(records: readonly NodeRecord[]): Large[] {
     const { imageUrl, prompt } = readPicture(data);
     if (imageUrl === null) return [];
     const results = readResults(data);
+    const made = readMadeWith(data);
     const all = results.length > 0 ? results : [{ imageUrl, seed: null }];
-    return all.map((result) => ({ nodeId: id, imageUrl: result.imageUrl, prompt, seed: result.seed }));
+    return all.map((result) => ({ nodeId: id, imageUrl: result.imageUrl, prompt: made?.prompt ?? prompt, seed: result.seed, made }));
   });
 }
 
@@ -85,6 +90,7 @@ function OpenLightbox() {
         {hasMore && <Button look="ghost" icon="next" aria-label="Next picture" onClick={() => step(1)} />}
         <Button look="ghost" icon="zoom-in" aria-label="Real size (Z)" aria-pressed={isLarge} onClick={zoom} />
         {hasMore && <Button look="ghost" icon="columns" aria-label="Compare with another (C)" aria-pressed={beside !== undefined} onClick={compare} />}
+        <TakePrompt nodeId={current.nodeId} made={current.made} seed={current.seed} />
         <TakeSeed picture={current} />
         <a className="button button--ghost button--icon" href={current.imageUrl} download aria-label="Download" title="Download">
           <Icon name="download" />

@@ -1,4 +1,5 @@
 import { useNodeConnections, useNodesData } from "@xyflow/react";
+import { wordsOf } from "./madeWith";
 import { readPicture } from "./picture";
 
 export interface Wired {
@@ -11,7 +12,6 @@ export interface Wired {
 export function useWired(nodeId: string): Wired {
   const wires = useNodeConnections({ id: nodeId, handleType: "target" });
   const sources = useNodesData(wires.map((wire) => wire.source));
-  const words = sources.flatMap(({ type, data }) => (type === "prompt" && typeof data.prompt === "string" && data.prompt.trim() !== "" ? data.prompt.trim() : []));
   const pictures = sources.flatMap(({ type, data }) => (type === "prompt" ? [] : (readPicture(data).imageUrl ?? [])));
-  return { words, pictureUrl: pictures[0] ?? null };
+  return { words: wordsOf(sources), pictureUrl: pictures[0] ?? null };
 }

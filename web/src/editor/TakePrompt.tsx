@@ -1,0 +1,60 @@
+import { newId, type NodeRecord } from "../client";
+import { askingAgain, dataAsking, ownPart, wordsInto, type MadeWith } from "../nodes/madeWith";
+import { useCanvas, useCanvasState, useMayEdit } from "../react";
+import { Button } from "../ui/Button";
+import { say } from "../ui/toasts";
+import { closeLightbox } from "./lightbox";
+
+const CARD_WIDTH = 280;
+const GAP = 40;
+
+interface TakePromptProps {
+  nodeId: string;
+  made: MadeWith | null;
+  seed: number | null;
+}
+
+/** What made this picture, back in its node; or, where other words are wired into that by now, in a new one beside it. */
+export function TakePrompt({ nodeId, made, seed }: TakePromptProps) {
+  const { nodes, edges } = useCanvasState((state) => state.room.document);
+  const mayEdit = useMayEdit();
+  const node = nodes.find(({ id }) => id === nodeId);
+  if (!mayEdit || made === null || node?.type !== "image_generation") return null;
+  const own = ownPart(made.prompt, wordsInto(nodeId, nodes, edges));
+  return own === null ? <TakeIntoNew node={node} made={made} seed={seed} /> : <TakeBack node={node} made={made} own={own} seed={seed} />;
+}
+
+function TakeBack({ node, made, own, seed }: { node: NodeRecord; made: MadeWith; own: string; seed: number | null }) {
+  const canvas = useCanvas();
+  const again = askingAgain(node.data, made, own, seed);
+  if (again === null) return null;
+  const take = (): void => {
+    void canvas.setNode(node.id, again.set, again.unset);
+    say("The node has the prompt and the settings of this picture again.", { action: { label: "Undo", run: canvas.undo } });
+    closeLightbox();
+  };
+  return (
+    <Button look="ghost" title="Puts the prompt, the settings and the seed of this picture back into its node" onClick={take}>
+      Use this prompt
+    </Button>
+  );
+}
+
+function TakeIntoNew({ node, made, seed }: { node: NodeRecord; made: MadeWith; seed: number | null }) {
+  const canvas = useCanvas();
+  const take = (): void => {
+    const id = `n_${newId()}`;
+    const position = { x: node.position.x + (node.width ?? CARD_WIDTH) + GAP, y: node.position.y };
+    const inGroup = node.parentId == null ? {} : { parentId: node.parentId };
+    const record = { id, type: "image_generation", position, data: dataAsking(made, seed), ...inGroup };
+    void canvas.push([{ op: "add", kind: "node", record }]);
+    canvas.select([id]);
+    say("A new node has the prompt and the settings of this picture.", { action: { label: "Undo", run: canvas.undo } });
+    closeLightbox();
+  };
+  return (
+    <Button look="ghost" title="Other words are wired into its node now; they stay as they are" onClick={take}>
+      New node with this prompt
+    </Button>
+  );
+}
