@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import by_id, create, image_node
 from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
@@ -253,7 +256,7 @@ def slow_easel(tmp_path: Path) -> Iterator[RunningEasel]:
 def test_who_joins_or_reloads_in_the_middle_of_a_run_sees_its_progress_and_preview(
     slow_easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:
-    """Whoever comes late sees how far it is."""
+    """PG20"""
     with slow_easel.client() as client:
         workflow = create(client, name="Under way", nodes=[image_node()], edges=[])
     ada = open_page(browser, complaints, slow_easel.run("login-link"), color_scheme=scheme)
@@ -271,4 +274,62 @@ def test_who_joins_or_reloads_in_the_middle_of_a_run_sees_its_progress_and_previ
     ada.get_by_role("button", name="Cancel").click()
     for page in (mara, ada):
         expect(page.get_by_test_id("progress")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)  # somebody wanted it
+        expect(page.get_by_test_id("generate")).to_be_enabled()
+        expect(page.get_by_test_id("prompt")).to_have_value("a fox")
+    mara.screenshot(path=tmp_path / "cancelled.png")
+    for page in (mara, ada):
+        page.context.close()
+
+
+@pytest.fixture
+def refusing_easel(tmp_path: Path) -> Iterator[RunningEasel]:
+    """One whose second provider does not take the key it was given."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}).encode()
+            self.send_response(401)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    provider = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    Thread(target=provider.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{provider.server_port}/v1"
+    running = RunningEasel(tmp_path / "data", OPENAI_API_KEY="wrong", OPENAI_BASE_URL=address)
+    yield running
+    running.stop()
+    provider.shutdown()
+    provider.server_close()
+
+
+@SCHEMES
+def test_provider_that_fails_is_explained_to_everybody_and_another_one_draws(
+    refusing_easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
+) -> None:
+    """PG23"""
+    fox = image_node()
+    fox["data"] |= {"provider": "openai", "model": "gpt-image-2"}
+    with refusing_easel.client() as client:
+        workflow = create(client, name="Refused", nodes=[fox], edges=[])
+    ada = open_page(browser, complaints, refusing_easel.run("login-link"), color_scheme=scheme)
+    canvas_of(ada, refusing_easel, workflow)
+    mara = mara_at(refusing_easel, browser, complaints, workflow, color_scheme=scheme)
+
+    ada.get_by_test_id("generate").click()
+    for page in (ada, mara):
+        expect(card(page, "fox").get_by_role("alert")).to_contain_text("OPENAI_API_KEY", timeout=20_000)
+        expect(card(page, "fox").get_by_role("button", name="Retry")).to_be_enabled()
+        assert findings(page) == []
+    ada.screenshot(path=tmp_path / "failed.png")
+    card(ada, "fox").get_by_label("Model", exact=True).select_option(value="local studio-1")
+    ada.get_by_test_id("generate").click()
+    for page in (ada, mara):
+        expect(page.get_by_test_id("picture")).to_be_visible(timeout=20_000)
+        expect(card(page, "fox").get_by_role("alert")).to_have_count(0)
         page.context.close()

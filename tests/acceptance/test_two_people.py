@@ -21,6 +21,7 @@ PROMPT = "a lighthouse in the fog"
 def test_from_the_login_link_to_a_picture_that_both_see(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
+    """PG22"""
     ada = open_page(browser, complaints, easel.run("login-link"))
     ada.get_by_test_id("new-workflow").click()
     expect(ada.get_by_test_id("connection")).to_have_text(re.compile("Live"))

@@ -89,6 +89,7 @@ def assert_meadow(look: dict[str, Any]) -> None:
 def test_dropped_photograph_stands_upright_and_tells_nobody_where(
     canvas: Page, easel: RunningEasel, tmp_path: Path
 ) -> None:
+    """PG24"""
     hand_over(canvas, "drop", ".react-flow__pane", ("IMG 1.jpg", "image/jpeg", PHOTOGRAPH))
 
     node = canvas.get_by_test_id("upload-node")
@@ -102,6 +103,7 @@ def test_dropped_photograph_stands_upright_and_tells_nobody_where(
 
 
 def test_pasted_picture_lands_on_a_node(canvas: Page, easel: RunningEasel) -> None:
+    """PG24"""
     hand_over(canvas, "paste", "body", ("image.png", "image/jpeg", PHOTOGRAPH))
 
     assert_meadow(look_of(canvas, easel))

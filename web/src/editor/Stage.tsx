@@ -27,6 +27,7 @@ import { useArranging } from "./useArranging";
 import { useBeginning } from "./useBeginning";
 import { useClipboard } from "./useClipboard";
 import { useContextMenu } from "./useContextMenu";
+import { useFraming } from "./useFraming";
 import { useIncomingPictures } from "./useIncomingPictures";
 import { useShortcuts } from "./useShortcuts";
 import { useWiring } from "./useWiring";
@@ -87,6 +88,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
   const adding = useAdding(mayEdit, atPointer);
   const { align, group, ungroup } = useArranging();
   const wiring = useWiring();
+  const framing = useFraming();
   const clipboard = useClipboard(mayEdit, atPointer);
   const menu = useContextMenu();
   const { isOver, ...drops } = useIncomingPictures(mayEdit, atPointer);
@@ -141,6 +143,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
         onConnectEnd={adding.onConnectEnd}
         onDelete={onDelete}
         onDoubleClick={adding.onDoubleClick}
+        {...framing}
         {...drops}
         {...menu.handlers}
         onMoveStart={(event) => event !== null && stopFollowing()} // only a hand has an event

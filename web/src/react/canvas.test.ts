@@ -41,6 +41,30 @@ it("keeps measured and selected over a change by another, and leaves the other n
 });
 
 describe("a drag", () => {
+  it("PG21: into another parent is one push with the place in there, and one into a parent that is gone just a place", () => {
+    server.ops(11, [{ op: "update", kind: "node", id: "b", set: { "/position": { x: 100, y: 40 } }, parentId: null }]);
+    drag("a", 110, true);
+    canvas.aim(new Map([["a", "b"]]));
+    drag("a", 120, false);
+    const moved = { "/position": { x: 20, y: -40 }, "/parentId": "b" };
+    expect(server.heard("push").at(-1)?.ops).toEqual([{ op: "update", kind: "node", id: "a", set: moved, parentId: "b" }]);
+    expect(shown("a")).toMatchObject({ parentId: "b", position: { x: 20, y: -40 } });
+
+    drag("a", 30, true);
+    canvas.aim(new Map([["a", null]]));
+    drag("a", 30, false);
+    const freed = { set: { "/position": { x: 130, y: 40 } }, unset: ["/parentId"], parentId: null };
+    expect(server.heard("push").at(-1)?.ops).toEqual([{ op: "update", kind: "node", id: "a", ...freed }]);
+
+    drag("a", 50, true);
+    canvas.aim(new Map([["a", "gone"]]));
+    drag("a", 50, false);
+    expect(server.heard("push").at(-1)?.ops).toMatchObject([{ set: { "/position": { x: 50, y: 0 } }, parentId: null }]);
+    drag("a", 70, true);
+    drag("a", 70, false);
+    expect(canvas.store.getState().homes.size).toBe(0);
+  });
+
   it("is presence while it lasts and one push at its end", async () => {
     drag("a", 10, true);
     drag("a", 20, true);

@@ -18,10 +18,13 @@ import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
 import { difference } from "./difference";
 import { Gesture, type Held } from "./gesture";
 import { Glide } from "./glide";
+import { movedHome, STAYING, type Homes } from "./homes";
 import { dragsOf, keptOf, mergeEdges, mergeNodes, type Sources } from "./merge";
 
 export interface CanvasState extends Shown {
   room: RoomState;
+  /** Where what is held is to be put when it is let go. */
+  homes: Homes;
 }
 
 /** A new list, or what makes one of the list that is shown. */
@@ -58,7 +61,7 @@ export class Canvas {
     readonly room: Room,
     readonly http: Http = createHttp(),
   ) {
-    this.store = createStore<CanvasState>(() => ({ nodes: [], edges: [], room: room.getState() }));
+    this.store = createStore<CanvasState>(() => ({ nodes: [], edges: [], room: room.getState(), homes: STAYING }));
     room.subscribe(() => this.sync());
     this.sync();
   }
@@ -111,6 +114,11 @@ export class Canvas {
     this.onNodesChange(nodes.map(({ id }) => ({ type: "remove", id })));
     this.flush();
   };
+
+  /** What is held gets these parents when it is let go, in the same push as its place. Say it again with each move. */
+  aim(homes: Homes): void {
+    if (this.gesture.isHolding) this.store.setState({ homes });
+  }
 
   readonly undo = (): void => {
     this.settle();
@@ -210,6 +218,7 @@ export class Canvas {
   private letGo(): void {
     const { places, sizes } = this.gesture.cancel();
     this.forget([...places, ...sizes]);
+    this.store.setState({ homes: STAYING });
     const isHeld = (node: Node): boolean => places.has(node.id) || sizes.has(node.id);
     this.store.setState(({ nodes }) => ({
       nodes: nodes.map((node) => (isHeld(node) ? { ...node, dragging: false, resizing: false } : node)),
@@ -234,11 +243,14 @@ export class Canvas {
     this.flush();
     this.showDrag(held); // the last place that is told is the one that is pushed
     const records = new Map(this.room.getState().document.nodes.map((record) => [record.id, record]));
-    const ops = this.store.getState().nodes.flatMap((node) => {
+    const { nodes, homes } = this.store.getState();
+    const shown = new Map(nodes.map((node) => [node.id, node]));
+    const ops = nodes.flatMap((node) => {
       const record = held.places.has(node.id) || held.sizes.has(node.id) ? records.get(node.id) : undefined;
       if (record === undefined || !Number.isFinite(node.position.x + node.position.y)) return [];
-      return difference("node", record, { ...record, ...keptOf(node, held) }, node.id) ?? [];
+      return difference("node", record, { ...record, ...keptOf(node, held), ...movedHome(node, homes, shown) }, node.id) ?? [];
     });
+    this.store.setState({ homes: STAYING });
     this.forget([...held.places, ...held.sizes]);
     if (ops.length > 0) return void this.untilAnswered(ops, () => this.room.push(ops));
     this.endDrag();
