@@ -17,7 +17,7 @@ import msgspec
 from jobs.errors import ContentPolicy, JobError, NoImageReturned, ProviderAuth, ProviderPermission, ProviderQuota
 from jobs.providers.at_once import AtOnce, decoded
 from jobs.providers.google_models import MODELS, RATES, RESOLUTIONS, estimate_usd
-from jobs.providers.http import Reply, Vendor, credential_of, in_their_words
+from jobs.providers.http import WRONG_KEY, Reply, Vendor, credential_of, in_their_words
 from jobs.providers.port import Answer, Limits, Model, Order, Picture, Plan, PromptSpec
 from jobs.providers.wishes import (
     check_capabilities,
@@ -180,7 +180,7 @@ class GoogleProvider(AtOnce):
         told = {"code": str(code) if code else None, "message": message if isinstance(message, str) else None}
         said = self._vendor.said(reply, **told)
         if reasons & {"API_KEY_INVALID", "API_KEY_EXPIRED"}:
-            return ProviderAuth("Google does not accept the key. Check it in the settings.", said=said)
+            return ProviderAuth(f"Google does not accept the key. {WRONG_KEY}", said=said)
         if "BILLING_DISABLED" in reasons or _is_spent(details):
             return ProviderQuota("The quota at Google is used up. Raise it there, or wait for its reset.", said=said)
         if reply.status == 400 and error.get("status") == "FAILED_PRECONDITION":

@@ -44,6 +44,9 @@ MESSAGE_CHARACTERS: Final = 2_000  # a page of a provider's words
 SENTENCE_CHARACTERS: Final = 300  # of them in what a person reads first
 REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "x-fal-request-id")
 
+# Who reads it first has the canvas open, and no access to the settings.
+WRONG_KEY: Final = "Until whoever runs this Easel puts a valid one into .env, choose another model."
+
 # A gateway that gave up waiting: whoever stands behind it may be working still. 520 to 527 are Cloudflare's.
 NOBODY_KNOWS: Final = frozenset({408, 502, 504, *range(520, 528)})
 
@@ -234,7 +237,7 @@ class Vendor:
         status, said = reply.status, self.said(reply, code=code, message=message)
         why = in_their_words(said, "it does not say why.")
         if status == 401:
-            return ProviderAuth(f"{self.name} does not accept the key. Check it in the settings.", said=said)
+            return ProviderAuth(f"{self.name} does not accept the key. {WRONG_KEY}", said=said)
         if status == 402:
             return ProviderQuota(f"The credit at {self.name} is used up. Top it up there.", said=said)
         if status == 403:
@@ -250,7 +253,8 @@ class Vendor:
             sentence = f"{self.name} is not available at the moment (it answered {status})."
             return ProviderUnavailable(sentence, retry_after_s=reply.retry_after_s, said=said)
         if 300 <= status < 400:
-            return ProviderRefused(f"{self.name} answered with a redirect. Check its URL in the settings.", said=said)
+            sentence = f"{self.name} answered with a redirect. Whoever runs this Easel can check its URL in .env."
+            return ProviderRefused(sentence, said=said)
         return ProviderRefused(f"{self.name} does not take this: {why}", said=said)
 
     def said(self, reply: Reply, *, code: str | None = None, message: str | None = None) -> Said:
@@ -296,7 +300,7 @@ class Vendor:
         """A line break that was pasted with a key would otherwise come back in an exception's text, key and all."""
         if all(value.isascii() and value.isprintable() for value in self._headers.values()):
             return self._headers
-        raise ProviderAuth(f"The key for {self.name} has characters that no key has. Check it in the settings.")
+        raise ProviderAuth(f"The key for {self.name} has characters that no key has. {WRONG_KEY}")
 
     async def _bounded(self, response: httpx.Response, is_order: bool) -> AsyncIterator[bytes]:
         size_bytes = 0

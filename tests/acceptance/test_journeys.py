@@ -323,7 +323,7 @@ def test_provider_that_fails_is_explained_to_everybody_and_another_one_draws(
 
     ada.get_by_test_id("generate").click()
     for page in (ada, mara):
-        expect(card(page, "fox").get_by_role("alert")).to_contain_text("OPENAI_API_KEY", timeout=20_000)
+        expect(card(page, "fox").get_by_role("alert")).to_contain_text("choose another model", timeout=20_000)
         expect(card(page, "fox").get_by_role("button", name="Retry")).to_be_enabled()
         assert findings(page) == []
     ada.screenshot(path=tmp_path / "failed.png")
