@@ -141,6 +141,11 @@ def test_undo_takes_back_ones_own_work_and_spares_what_another_wrote_over_it(
         expect(card(page, "fox").get_by_test_id("prompt")).to_have_value("a fox of Mara's")
     ada.keyboard.press("Control+Shift+z")
     expect(card(mara, "owl").get_by_test_id("prompt")).to_have_value("an owl of mine")
+    write(mara, "owl", "an owl of Mara's")
+    expect(card(ada, "owl").get_by_test_id("prompt")).to_have_value("an owl of Mara's")
+    ada.keyboard.press("Control+z")
+    expect(ada.locator(".toast")).to_contain_text("Others have changed that since")
+    expect(card(ada, "owl").get_by_test_id("prompt")).to_have_value("an owl of Mara's")
     for page in (ada, mara):
         page.context.close()
 

@@ -120,12 +120,14 @@ export class Room {
   /** Takes back this tab's latest step, as far as nobody has written over it; undefined when there is none. */
   undo(): Promise<Result> | undefined {
     if (this.state.role === "viewer") return this.refuse();
-    return this.turn(this.history.undo(this.replica.view));
+    const { canUndo } = this.history;
+    return this.turn(this.history.undo(this.replica.view), canUndo);
   }
 
   redo(): Promise<Result> | undefined {
     if (this.state.role === "viewer") return this.refuse();
-    return this.turn(this.history.redo(this.replica.view));
+    const { canRedo } = this.history;
+    return this.turn(this.history.redo(this.replica.view), canRedo);
   }
 
   /** A viewer's edit is not worth the way to the server, but never vanishes without a word. */
@@ -134,9 +136,10 @@ export class Room {
     return Promise.resolve(READ_ONLY);
   }
 
-  private turn(turn: Turn | null): Promise<Result> | undefined {
+  private turn(turn: Turn | null, wasThere: boolean): Promise<Result> | undefined {
     if (turn !== null) return this.commit(turn.ops, turn.step, turn);
     this.publish();
+    if (wasThere) this.options.onNotice?.("NOTHING_LEFT", "Others have changed that since. It stays as it is.");
     return undefined;
   }
 

@@ -12,11 +12,13 @@ let stored: GraphDocument;
 let removed: Map<number, Op[]>;
 let seq: number;
 let answered: number;
+let notices: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   server = new FakeServer();
-  room = new Room({ url: "ws://easel", open: server.open, newClientId: () => "c1" });
+  notices = [];
+  room = new Room({ url: "ws://easel", open: server.open, newClientId: () => "c1", onNotice: (code) => notices.push(code) });
   room.join();
 });
 
@@ -205,6 +207,18 @@ describe("undo", () => {
     others({ op: "remove", kind: "node", ids: ["b"] });
     undo();
     expect(shown("a")?.data.prompt).toBe("fox");
+  });
+
+  it("PG9: says so when others have written over all of it", () => {
+    push(setPrompt("a", "owl"));
+    others(setPrompt("a", "hare"));
+    const told = notices.length;
+    const pushes = server.heard("push").length;
+    expect(room.undo()).toBeUndefined();
+    expect(notices.slice(told)).toEqual(["NOTHING_LEFT"]);
+    expect(server.heard("push")).toHaveLength(pushes);
+    expect(room.undo()).toBeUndefined();
+    expect(notices.slice(told)).toHaveLength(1); // there was nothing to begin with
   });
 
   it("never touches what a job wrote", () => {

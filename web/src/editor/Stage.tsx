@@ -6,6 +6,7 @@ import { readPicture } from "../nodes/picture";
 import { nodeTypesFor } from "../nodes/registry";
 import { useMayEdit, type Easel, type Wire } from "../react";
 import type { Alignment } from "./arrange";
+import { behind } from "./behind";
 import { CanvasMenu } from "./CanvasMenu";
 import { Cursors } from "./Cursors";
 import { duplicateSelected } from "./edits";
@@ -132,7 +133,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
   return (
     <div className="stage" inert={isCovered}>
       <ReactFlow
-        nodes={grabbable(large ? sketched(nodes, edges) : nodes)}
+        nodes={behind(grabbable(large ? sketched(nodes, edges) : nodes))}
         onlyRenderVisibleElements={large}
         edges={edges}
         nodeTypes={nodeTypes}

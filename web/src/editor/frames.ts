@@ -3,7 +3,7 @@ import type { Node } from "@xyflow/react";
 import { originOf, type Homes } from "../react";
 import type { Box } from "./arrange";
 
-const FRAME = "group";
+export const FRAME = "group";
 
 /** Only those of the `held` that change their parent; what is inside of them moves along. */
 export function homesOf(held: ReadonlySet<string>, nodes: readonly Node[]): Homes {
