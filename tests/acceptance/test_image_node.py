@@ -167,3 +167,69 @@ def test_what_made_a_picture_is_taken_back_into_its_node_or_a_new_one_where_othe
     assert {one["id"]: one["data"]["prompt"] for one in nodes[:2]} == {"fox": "an owl", "words": "in chalk"}
     made = {"prompt": "a fox", "provider": "local", "model": "studio-1", "size": "512x512", "seed": seed}
     assert nodes[2]["data"] == made
+
+
+def test_a_picture_is_made_again_but_for_what_is_said_and_differences_add_up(
+    page: Page, easel: RunningEasel, workflow: dict[str, Any]
+) -> None:
+    """PG39"""
+    node = page.get_by_test_id("image-node")
+    expect(node.get_by_role("textbox", name="What should be different?")).to_have_count(0)  # there is nothing yet
+    node.get_by_role("button", name="Settings").click()
+    node.get_by_role("combobox", name="Size").select_option("512x512")
+    node.get_by_test_id("generate").click()
+    field = node.get_by_role("textbox", name="What should be different?")
+    expect(field).to_be_visible(timeout=30_000)
+    seed = data_of(easel, workflow)["results"][0]["seed"]
+    again = node.get_by_role("button", name="Make it again")
+    expect(again).to_be_disabled()
+
+    field.fill("in the snow")
+    field.press("Enter")
+    expect(field).to_have_count(0)
+    expect(field).to_have_value("", timeout=30_000)
+    field.fill("at night")
+    again.click()
+    expect(field).to_have_count(0)
+    expect(field).to_have_value("", timeout=30_000)
+
+    data = data_of(easel, workflow)
+    assert (data["prompt"], data["madeWith"]["prompt"]) == ("a fox", "a fox, in the snow, at night")
+    assert data["results"][0]["seed"] == seed
+    node.get_by_test_id("picture").click()
+    page.get_by_role("button", name="Use this prompt").press("Enter")
+    expect(node.get_by_test_id("prompt")).to_have_value("a fox, in the snow, at night")
+
+
+def test_a_model_that_takes_pictures_starts_from_the_one_that_should_be_different(
+    easel: RunningEasel, browser: Browser, complaints: list[str]
+) -> None:
+    """PG39"""
+    data = {"prompt": "a fox", "provider": "shop", "model": "wide", "imageUrl": "/objects/display/none.webp"}
+    with easel.client() as client:
+        made = create(client, name="From a picture", nodes=[image_node() | {"data": data}], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"))
+    has = {"sizes": [], "aspectRatios": [], "qualities": [], "minSidePx": 64, "maxSidePx": 2048, "maxImages": 1}
+    has |= {"seed": False, "negativePrompt": False, "previousImage": True}
+    models = [{"id": "wide", "label": "Wide", "price": 0.04, "capabilities": has}]
+    shop = {"id": "shop", "name": "Shop", "configured": True, "models": models}
+    page.route("**/api/providers", lambda route: route.fulfill(json=[shop]))
+    page.route("**/objects/display/none.webp", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+    asked: list[Any] = []
+
+    def refuse(route: Any) -> None:
+        asked.append(route.request.post_data_json)
+        route.abort()
+
+    page.route("**/api/runs", refuse)
+    page.goto(f"{easel.url}/w/{made['id']}")
+    field = page.get_by_role("textbox", name="What should be different?")
+    expect(field).to_have_attribute("title", "The next one starts from this picture, and what you write here.")
+    field.fill("bluer")
+    field.press("Enter")
+
+    expect(page.get_by_test_id("image-node").get_by_role("alert")).to_contain_text("Easel cannot be reached")
+    expect(field).to_have_value("bluer")
+    spec = {"basePrompt": "a fox, bluer", "size": "1024x1024", "previousImage": data["imageUrl"]}
+    assert [body["promptSpec"] for body in asked] == [spec]
+    complaints[:] = [said for said in complaints if "net::ERR_FAILED" not in said]

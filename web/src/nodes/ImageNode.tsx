@@ -2,6 +2,7 @@ import type { Node, NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { useCanvasState, useMayEdit, useMayRun, useRun } from "../react";
 import { useWorkflowId } from "../editor/workflowId";
+import { askingOtherwise } from "./madeWith";
 import { GenerateFoot } from "./GenerateFoot";
 import { ImageSettings } from "./ImageSettings";
 import { NodeFrame } from "./NodeFrame";
@@ -35,9 +36,12 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
   const prompt = useTextDraft(id, "/data/prompt", picture.prompt);
   const { words: wired, pictureUrl } = useWired(id);
   const model = modelOf(useProviders().list, picture);
-  const { isBusy, failure, generate, cancel, retry } = useImageRun(workflowId, id, picture, () =>
-    specOf(picture, model, [...wired, prompt.flush().trim()].filter(Boolean).join(", "), pictureUrl),
-  );
+  const { isBusy, failure, generate, change, cancel, retry } = useImageRun(workflowId, id, picture, (difference) => {
+    const words = [...wired, prompt.flush().trim()].filter(Boolean).join(", ");
+    if (difference === "") return specOf(picture, model, words, pictureUrl);
+    const otherwise = askingOtherwise(data, words, difference);
+    return specOf({ ...picture, seed: otherwise.seed }, model, otherwise.prompt, picture.imageUrl);
+  });
   const isDrawing = isLive(picture.status);
   const isBlank = prompt.text.trim() === "" && wired.length === 0;
   const mayGenerate = [mayRun, isConnected, !isBusy, !isDrawing, !isBlank].every(Boolean);
@@ -47,7 +51,7 @@ export const ImageNode = memo(function ImageNode({ id, data, selected }: NodePro
       {isDrawing ? (
         <RunProgress picture={picture} run={run} onCancel={mayRun ? cancel : undefined} isBusy={isBusy} />
       ) : (
-        <PictureOutcome nodeId={id} picture={picture} results={readResults(data)} onRetry={mayRun ? retry : undefined} isBusy={isBusy} />
+        <PictureOutcome nodeId={id} picture={picture} results={readResults(data)} model={model} onRetry={mayRun ? retry : undefined} onChange={mayRun ? change : undefined} isBusy={isBusy} isConnected={isConnected} />
       )}
       {failure !== null && <RunFailure text={failure} />}
       <WiredIn words={wired} hasPicture={pictureUrl !== null} model={model} />

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { askingAgain, dataAsking, ownPart, readMadeWith, wordsInto } from "./madeWith";
+import { askingAgain, askingOtherwise, dataAsking, ownPart, readMadeWith, wordsInto } from "./madeWith";
 
 const made = { prompt: "in oil, a fox", provider: "local", model: "studio-1", size: "512x512", n: 2 };
 const results = [{ imageUrl: "/a", thumbnailUrl: "/b", seed: 7 }];
@@ -55,5 +55,20 @@ describe("asking again", () => {
   it("makes a node that says everything by itself", () => {
     expect(dataAsking({ ...made, stray: 1 }, 7)).toEqual({ ...made, seed: 7 });
     expect(dataAsking(made, null)).toEqual(made);
+  });
+});
+
+describe("asking otherwise", () => {
+  const data = { imageUrl: "/a", results, madeWith: { ...made, prompt: "a fox, in the snow" } };
+
+  it("goes on from the prompt and the seed of the picture, so that differences add up", () => {
+    expect(askingOtherwise(data, "a fox", "at night")).toEqual({ prompt: "a fox, in the snow, at night", seed: 7 });
+    expect(askingOtherwise({ ...data, seed: 1 }, "a fox, in the snow", "at night")).toEqual({ prompt: "a fox, in the snow, at night", seed: 1 });
+  });
+
+  it("goes by the node where that says something else by now, and where nobody knows", () => {
+    expect(askingOtherwise(data, "a foxglove", "at night").prompt).toBe("a foxglove, at night");
+    expect(askingOtherwise(data, "", "at night").prompt).toBe("at night");
+    expect(askingOtherwise({ imageUrl: "/a" }, "a fox", "at night")).toEqual({ prompt: "a fox, at night", seed: null });
   });
 });

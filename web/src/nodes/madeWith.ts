@@ -64,3 +64,19 @@ export function dataAsking(made: MadeWith, seed: number | null): Record<string, 
   const known = Object.fromEntries(SETTINGS.flatMap((key) => (made[key] === undefined ? [] : [[key, made[key]]])));
   return { ...known, ...(seed !== null && { seed }) };
 }
+
+/**
+ * What the next picture is asked for with, so that it is this one but for what is said: its prompt goes on as long as the node's words
+ * (`current`) have not become others, and its seed does where the node has none of its own.
+ */
+export function askingOtherwise(
+  data: Record<string, unknown>,
+  current: string,
+  difference: string,
+): { prompt: string; seed: number | null } {
+  const { prompt = "" } = readMadeWith(data) ?? {};
+  const goesOn = current !== "" && prompt.startsWith(`${current}, `);
+  const { seed, imageUrl } = readPicture(data);
+  const drawn = readResults(data).find((result) => result.imageUrl === imageUrl)?.seed ?? null;
+  return { prompt: [goesOn ? prompt : current, difference].filter(Boolean).join(", "), seed: seed ?? drawn };
+}

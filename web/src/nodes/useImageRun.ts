@@ -10,12 +10,14 @@ interface ImageRun {
   /** Why the last request was refused, in a sentence. */
   failure: string | null;
   generate: () => void;
+  /** The picture that is there, but for this. */
+  change: (difference: string) => void;
   cancel: () => void;
   retry: () => void;
 }
 
 /** Starting, cancelling and retrying the picture of one node. `promptSpec`: what is asked for, once everything typed is in it. */
-export function useImageRun(workflowId: string, nodeId: string, picture: Picture, promptSpec: () => PromptSpec): ImageRun {
+export function useImageRun(workflowId: string, nodeId: string, picture: Picture, promptSpec: (difference: string) => PromptSpec): ImageRun {
   const { room } = useCanvas();
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
@@ -27,8 +29,8 @@ export function useImageRun(workflowId: string, nodeId: string, picture: Picture
       .catch((reason: unknown) => setFailure(reason instanceof Error ? reason.message : String(reason)))
       .finally(() => setBusy(false));
   };
-  const start = async (): Promise<unknown> => {
-    const spec = promptSpec();
+  const start = async (difference = ""): Promise<unknown> => {
+    const spec = promptSpec(difference);
     await room.settled(); // the server has to know the node, and the prompt that everyone sees, before it draws
     const { provider, model } = picture;
     return http.startRun({ nodeId, workflowId, provider, model, promptSpec: spec }, newId());
@@ -38,6 +40,7 @@ export function useImageRun(workflowId: string, nodeId: string, picture: Picture
     isBusy,
     failure,
     generate: () => ask(start),
+    change: (difference) => ask(() => start(difference)),
     cancel: () => jobId !== null && ask(() => http.cancelRun(jobId)),
     retry: () => ask(jobId === null ? start : () => http.retryRun(jobId)),
   };
