@@ -61,6 +61,10 @@ def test_who_adds_a_card_goes_on_with_its_words(easel: RunningEasel, browser: Br
     page.keyboard.press("Escape")
     page.keyboard.press("i")
     expect(prompts.last).to_be_focused()
+    first, second = (each.bounding_box() for each in page.get_by_test_id("image-node").all())
+    assert first is not None
+    assert second is not None
+    assert second["x"] > first["x"] + first["width"]
     page.keyboard.press("Control+z")
 
     expect(prompts).to_have_count(1)

@@ -5,6 +5,8 @@ import type { Kind } from "../nodes/kinds";
 import { useCanvas, type Wire } from "../react";
 import { say } from "../ui/toasts";
 import { selectedIds } from "./edits";
+import { FRAME } from "./frames";
+import { freeSpot } from "./spot";
 import { cardAt, useWiring } from "./useWiring";
 import { writeIn } from "./writing";
 
@@ -16,6 +18,7 @@ interface Adding {
 
 const CARD = { width: 280, height: 190 }; // an image node before its first picture
 const PICTURE_HEIGHT = 280;
+const BARS = 80; // on the screen, above and below
 const GAP = 80; // for the wire between two cards
 
 export function middleOfScreen(): XY {
@@ -38,16 +41,28 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     canvas.select([id]);
     writeIn(id);
   };
+  /** The place on the canvas, or the nearest one where the card covers none. */
+  const freeOf = (place: XY): XY => {
+    const [from, to] = [{ x: 0, y: BARS }, { x: window.innerWidth, y: window.innerHeight - BARS }].map((corner) => flow.screenToFlowPosition(corner));
+    if (from === undefined || to === undefined) return place;
+    const nodes = canvas.store.getState().nodes.filter(({ type }) => type !== FRAME);
+    const taken = nodes.flatMap(({ id }) => {
+      const node = flow.getInternalNode(id);
+      return node === undefined ? [] : { ...node.internals.positionAbsolute, width: node.measured.width ?? 0, height: node.measured.height ?? 0 };
+    });
+    const jitter = 24 * (nodes.length % 5); // where everything is full, several in a row can be told apart
+    const view = { ...from, width: to.x - from.x, height: to.y - from.y };
+    return freeSpot({ ...place, ...CARD }, taken, view) ?? { x: place.x + jitter, y: place.y + jitter };
+  };
   const addInMiddle = (): void => {
-    const jitter = 24 * (canvas.store.getState().nodes.length % 5); // several in a row do not cover one another
     // The card grows downwards when its picture comes: leave it room above the toolbar.
     const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
     const { x, y } = middleOfScreen();
-    const position = spotFor({ x: x + jitter, y: y - room + jitter });
+    const position = freeOf(spotFor({ x, y: y - room }));
     begin(canvas.addNode({ type: "image_generation", position, data: { prompt: "" } }));
   };
   const addUpload = (): void => {
-    canvas.select([canvas.addNode({ type: "image_upload", position: spotFor(middleOfScreen()), data: {} })]);
+    canvas.select([canvas.addNode({ type: "image_upload", position: freeOf(spotFor(middleOfScreen())), data: {} })]);
   };
   const add = ({ type, record }: Kind): void => {
     if (adding === null) return;

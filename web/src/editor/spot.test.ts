@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import { freeSpot } from "./spot";
+
+const VIEW = { x: 0, y: 0, width: 1000, height: 500 };
+const WANTED = { x: 360, y: 100, width: 280, height: 190 };
+
+it("PG12: is the wanted place as long as nothing is there, then beside it, then below", () => {
+  const taken = [{ x: 680, y: 100, width: 280, height: 190 }];
+  expect(freeSpot(WANTED, taken, VIEW)).toEqual({ x: 360, y: 100 });
+  expect(freeSpot(WANTED, [{ ...WANTED, x: 500 }], VIEW)).toEqual({ x: 40, y: 100 });
+  expect(freeSpot(WANTED, [WANTED], VIEW)).toEqual({ x: 680, y: 100 });
+  expect(freeSpot(WANTED, [WANTED, ...taken], VIEW)).toEqual({ x: 40, y: 100 });
+  expect(freeSpot(WANTED, [{ x: 0, y: 100, width: 1000, height: 20 }], { ...VIEW, height: 600 })).toEqual({ x: 360, y: 330 });
+});
+
+it("PG12: is nowhere when the view is full", () => {
+  expect(freeSpot(WANTED, [VIEW], VIEW)).toBeNull();
+});
