@@ -7,6 +7,7 @@ import hashlib
 import io
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -24,7 +25,6 @@ from app.backups.contents import (
     member,
     read_manifest,
 )
-from app.backups.desk import desk_in
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _lines = msgspec.json.Encoder()
@@ -176,11 +176,11 @@ def target_at(path: Path, store: Path | None = None) -> Iterator[Target]:
         path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         earlier = _earlier(path)
         (path / UNFINISHED).touch(mode=_PRIVATE_FILE)
-        with desk_in(path) as desk, (path / UNFINISHED).open("a") as journal:
+        with tempfile.TemporaryDirectory(prefix=".desk-", dir=path) as desk, (path / UNFINISHED).open("a") as journal:
             if journal.tell() == 0:
                 journal.write(f"{_OURS}\n")
                 journal.flush()
-            yield FolderTarget(path, desk, earlier, journal)
+            yield FolderTarget(path, Path(desk), earlier, journal)
     except OSError as error:
         raise BackupError(f"The backup cannot be written to {path} ({error.strerror or error}).") from error
 
@@ -226,11 +226,11 @@ def _files_of(manifest: Manifest, index: Iterable[Named]) -> set[str]:
 @contextlib.contextmanager
 def _tar_target(path: Path) -> Iterator[Target]:
     path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-    with desk_in(path.parent) as desk:
-        fresh = desk / path.name
+    with tempfile.TemporaryDirectory(prefix=".desk-", dir=path.parent) as desk:
+        fresh = Path(desk) / path.name
         with fresh.open("xb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             fresh.chmod(_PRIVATE_FILE)
-            yield TarTarget(tar, desk)
+            yield TarTarget(tar, Path(desk))
         fresh.replace(path)
 
 

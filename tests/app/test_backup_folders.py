@@ -145,19 +145,6 @@ def test_a_first_backup_that_is_cut_off_is_gone_on_from(kept: Kept, tmp_path: Pa
         assert {one.key for one in source.index()} == set(kept.pictures)
 
 
-@pytest.mark.parametrize("name", ["copy", "copy.tar"])
-def test_what_a_killed_backup_left_on_its_desk_goes_with_the_next_one(name: str, tmp_path: Path) -> None:
-    """BK2: and the desk of one that goes on stays"""
-    with target_at(tmp_path / name) as killed:
-        left = killed.desk.parent / f"{killed.desk.name}left"
-        left.mkdir()
-        (left / "1").write_bytes(b"half a picture")
-        with target_at(tmp_path / name) as fresh:
-            assert not left.exists()
-            assert killed.desk.is_dir()
-            assert fresh.desk != killed.desk
-
-
 def test_damage_is_named_each_time_and_mended_when_it_can_be(kept: Kept, tmp_path: Path) -> None:
     """BK3: in the store, and in the backup itself"""
     folder, (spoilt, rotten, _) = tmp_path / "copy", kept.pictures

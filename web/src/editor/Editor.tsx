@@ -1,7 +1,9 @@
 import { ReactFlowProvider } from "@xyflow/react";
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { useStore } from "zustand";
+import { useShallow } from "zustand/react/shallow";
 import { EaselError, type PushError } from "../client";
-import { CanvasContext, useEasel, type Easel } from "../react";
+import { CanvasContext, useJoinedCanvas, type CanvasState } from "../react";
 import { closeHistory, useHistoryPanel } from "../history/panel";
 import { http, useMe } from "../session";
 import { Loading } from "../ui/Loading";
@@ -20,6 +22,11 @@ const FORBIDDEN = 4503; // before the first snapshot it says no more than "not h
 const DELETED = 4504;
 const HIDDEN = new Set([403, 404]);
 
+/** What decides whether there is a canvas to be seen, and how it is called. */
+function standing({ room: { connection, closeCode, isLoaded, document } }: CanvasState) {
+  return { connection, closeCode, isLoaded, name: document.workflow.name };
+}
+
 export function Editor({ workflowId }: { workflowId: string }) {
   const onReject = useCallback((error: PushError) => {
     say(`Your last change was not saved and has been taken back. ${error.detail}`, { tone: "bad" });
@@ -27,10 +34,9 @@ export function Editor({ workflowId }: { workflowId: string }) {
   const onNotice = useCallback((_code: string, detail: string) => {
     if (detail !== "") say(detail);
   }, []);
-  const easel = useEasel(workflowId, { accountId: useMe().id, onReject, onNotice });
-  const { connection, closeCode, isLoaded } = easel;
+  const canvas = useJoinedCanvas(workflowId, { accountId: useMe().id, onReject, onNotice });
+  const { connection, closeCode, isLoaded, name } = useStore(canvas.store, useShallow(standing));
   const refusal = useRefusal(workflowId, connection === "connecting" && closeCode !== null);
-  const name = easel.document.workflow.name;
 
   useEffect(() => {
     document.title = name ? `${name} · Easel` : "Easel";
@@ -38,14 +44,14 @@ export function Editor({ workflowId }: { workflowId: string }) {
 
   if (connection === "signed-out" || refusal?.status === 401) return <Closed code={SIGNED_OUT} />;
   if (refusal !== null && HIDDEN.has(refusal.status)) return <Closed code={DELETED} />;
-  if (connection === "stopped" && !staysInView(easel)) return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
+  if (connection === "stopped" && !(isLoaded && staysInView(closeCode))) return <Closed code={isLoaded || closeCode !== FORBIDDEN ? closeCode : DELETED} />;
   return (
     <WorkflowIdContext value={workflowId}>
-      <CanvasContext value={easel.canvas}>
+      <CanvasContext value={canvas}>
         <ReactFlowProvider>
           <div className="editor">
             {isLoaded ? (
-              <OpenCanvas easel={easel} workflowId={workflowId} />
+              <OpenCanvas workflowId={workflowId} />
             ) : (
               <Loading label={closeCode === null ? "Opening the canvas" : "Waiting for Easel"} />
             )}
@@ -56,13 +62,13 @@ export function Editor({ workflowId }: { workflowId: string }) {
   );
 }
 
-function OpenCanvas({ easel, workflowId }: { easel: Easel; workflowId: string }) {
+function OpenCanvas({ workflowId }: { workflowId: string }) {
   const { isOpen: hasHistory, shown: version } = useHistoryPanel();
   const isCovered = version !== null;
   useEffect(() => closeHistory, []);
   return (
     <>
-      <Stage easel={easel} isCovered={isCovered} />
+      <Stage isCovered={isCovered} />
       {!isCovered && <Lightbox />}
       <TopBar />
       {hasHistory && (
@@ -74,8 +80,8 @@ function OpenCanvas({ easel, workflowId }: { easel: Easel; workflowId: string })
   );
 }
 
-function staysInView({ isLoaded, closeCode }: Easel): boolean {
-  return isLoaded && closingOf(closeCode)?.staysInView === true;
+function staysInView(closeCode: number | null): boolean {
+  return closingOf(closeCode)?.staysInView === true;
 }
 
 /** A socket that is refused at the door gives no reason, so the reason is asked for over HTTP. */

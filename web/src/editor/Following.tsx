@@ -55,7 +55,7 @@ function Frame({ userId }: { userId: string }) {
 
   useEffect(() => {
     const onPointerDown = ({ target }: PointerEvent): void => {
-      if (target instanceof Element && target.closest(".react-flow__minimap, .react-flow__controls") !== null) stopFollowing();
+      if (target instanceof Element && target.closest(".overview, .react-flow__controls") !== null) stopFollowing();
     };
     window.addEventListener("pointerdown", onPointerDown, { capture: true });
     return () => {

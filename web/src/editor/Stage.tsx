@@ -1,12 +1,9 @@
-import { Background, BackgroundVariant, Controls, MiniMap, ReactFlow, SelectionMode, useReactFlow, type Node } from "@xyflow/react";
-import { useMemo, useRef, useState, type PointerEvent } from "react";
+import { Background, BackgroundVariant, Controls, SelectionMode, useReactFlow } from "@xyflow/react";
+import { memo, useRef, useState, type PointerEvent } from "react";
 import type { XY } from "../client";
 import { openHistory } from "../history/panel";
-import { readPicture } from "../nodes/picture";
-import { nodeTypesFor } from "../nodes/registry";
-import { useMayEdit, type Easel, type Wire } from "../react";
+import { useCanvas, useCanvasState, useMayEdit, type Wire } from "../react";
 import type { Alignment } from "./arrange";
-import { behind } from "./behind";
 import { CanvasMenu } from "./CanvasMenu";
 import { Cursors } from "./Cursors";
 import { duplicateSelected } from "./edits";
@@ -14,9 +11,10 @@ import { EmptyCanvas } from "./EmptyCanvas";
 import { exportCanvas } from "./exporting";
 import { Following, SharedView } from "./Following";
 import { stopFollowing } from "./following";
-import { grabbable } from "./grabbable";
-import { FARTHEST, isLarge, sketched } from "./large";
+import { Flow } from "./Flow";
+import { FARTHEST, isLarge } from "./large";
 import { NodeSearch } from "./NodeSearch";
+import { Overview } from "./Overview";
 import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
 import { SelectionTools } from "./SelectionTools";
@@ -49,15 +47,6 @@ function byHand(move: () => Promise<boolean>): () => void {
   };
 }
 
-function minimapColor(node: Node): string {
-  const { status } = readPicture(node.data);
-  if (node.type === "group") return "var(--surface-3)";
-  if (status === "pending" || status === "running") return "var(--accent)";
-  if (status === "error") return "var(--bad)";
-  if (status === "completed") return "var(--good)";
-  return "var(--line-strong)";
-}
-
 function Search({ adding, add, close }: Pick<ReturnType<typeof useAdding>, "adding" | "add" | "close">) {
   const { getNode } = useReactFlow();
   if (adding === null) return null;
@@ -71,20 +60,21 @@ function wordFor(wire: Wire | undefined): "into" | "out of" | undefined {
 
 const ALIGNMENTS: readonly Alignment[] = ["left", "center", "right", "top", "middle", "bottom", "across", "down"];
 
-/** `isCovered`: something else is shown in its place, and gets the keys. */
-export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }) {
-  const { canvas, nodes, edges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = easel;
+/**
+ * Everything around the nodes: it is drawn again when a menu opens, not when somebody moves something. `isCovered`: something
+ * else is shown in its place, and gets the keys.
+ */
+export const Stage = memo(function Stage({ isCovered }: { isCovered: boolean }) {
+  const canvas = useCanvas();
   const mayEdit = useMayEdit() && !isCovered;
   const flow = useReactFlow();
-  const [hadNodes] = useState(nodes.length > 0); // fitting later would tear the first new node from under the pointer
+  const isEmpty = useCanvasState(({ nodes }) => nodes.length === 0);
+  const large = useCanvasState(({ nodes }) => isLarge(nodes));
+  const [hadNodes] = useState(!isEmpty); // fitting later would tear the first new node from under the pointer
   const [isHelpOpen, setHelpOpen] = useState(false);
   const pointer = useRef<XY | null>(null);
   const atPointer = (): XY => pointer.current ?? middleOfScreen();
 
-  const types = [...new Set(nodes.map((node) => node.type ?? "default"))].sort().join("\n");
-  const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);
-
-  const large = isLarge(nodes);
   const minZoom = large ? FARTHEST.large : FARTHEST.usual;
   const adding = useAdding(mayEdit, atPointer);
   const { align, group, ungroup } = useArranging();
@@ -116,7 +106,7 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
     ...(Object.fromEntries(ALIGNMENTS.map((each) => [`align-${each}`, () => align(each)])) as Record<`align-${Alignment}`, () => void>),
     undo: canvas.undo,
     redo: canvas.redo,
-    "select-all": () => canvas.select(nodes.map((node) => node.id)),
+    "select-all": () => canvas.select(canvas.store.getState().nodes.map((node) => node.id)),
     escape: () => {
       if (!stopFollowing()) canvas.select([]);
     },
@@ -132,17 +122,8 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
 
   return (
     <div className="stage" inert={isCovered}>
-      <ReactFlow
-        nodes={behind(grabbable(large ? sketched(nodes, edges) : nodes))}
-        onlyRenderVisibleElements={large}
-        edges={edges}
-        nodeTypes={nodeTypes}
-        onNodesChange={onNodesChange}
-        onEdgesChange={onEdgesChange}
-        onConnect={onConnect}
-        onReconnect={onReconnect}
+      <Flow
         onConnectEnd={adding.onConnectEnd}
-        onDelete={onDelete}
         onDoubleClick={adding.onDoubleClick}
         {...framing}
         {...drops}
@@ -169,17 +150,15 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
       >
         <Background variant={BackgroundVariant.Dots} gap={20} size={1.5} />
         <Controls showInteractive={false} showFitView={false} position="bottom-left" />
-        {nodes.length > 0 && (
-          <MiniMap pannable zoomable nodeColor={minimapColor} nodeBorderRadius={12} ariaLabel="Overview of the canvas" />
-        )}
+        {!isEmpty && <Overview label="Overview of the canvas" />}
         <PeerSelections />
         <Cursors />
         <SharedView />
         <Following />
         {mayEdit && <WireRefusal />}
         {mayEdit && <SelectionTools acts={acts} />}
-      </ReactFlow>
-      {nodes.length === 0 && <EmptyCanvas onAdd={adding.addInMiddle} onBegin={begin} />}
+      </Flow>
+      {isEmpty && <EmptyCanvas onAdd={adding.addInMiddle} onBegin={begin} />}
       <Tools acts={acts} />
       {isOver && <div className="gallery__drop">Drop pictures to put them here</div>}
       <RunAnnouncer />
@@ -188,4 +167,4 @@ export function Stage({ easel, isCovered }: { easel: Easel; isCovered: boolean }
       {isHelpOpen && <ShortcutSheet onClose={() => setHelpOpen(false)} />}
     </div>
   );
-}
+});

@@ -18,11 +18,12 @@ export function isLarge(nodes: readonly Node[]): boolean {
 const sketches = new WeakMap<Node, Node>();
 
 export function sketched(nodes: readonly Node[], edges: readonly Edge[]): Node[] {
-  const ports = namedPorts(edges);
+  let ports: Map<string, Port[]> | undefined; // looked for when there is something to be drawn with them
   return nodes.map((node) => {
     if (node.measured?.width !== undefined || node.handles !== undefined) return node;
     const known = sketches.get(node);
     if (known !== undefined) return known;
+    ports ??= namedPorts(edges);
     const sketch = sketchOf(node, ports.get(node.id) ?? []);
     sketches.set(node, sketch);
     return sketch;

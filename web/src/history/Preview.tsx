@@ -1,9 +1,10 @@
-import { Background, BackgroundVariant, Controls, MiniMap, ReactFlow, ReactFlowProvider, type Node } from "@xyflow/react";
+import { Background, BackgroundVariant, Controls, ReactFlow, ReactFlowProvider, type Node } from "@xyflow/react";
 import { useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import type { Comparison, VersionDocument } from "../client";
 import { FARTHEST, isLarge, sketched } from "../editor/large";
 import { Lightbox } from "../editor/Lightbox";
+import { Overview } from "../editor/Overview";
 import { nodeTypesFor } from "../nodes/registry";
 import { CanvasContext, useCanvas } from "../react";
 import { stillCanvas } from "../react/still";
@@ -104,7 +105,7 @@ function Still({ comparison, label }: { comparison: Comparison | null; label: st
     >
       <Background id="version" variant={BackgroundVariant.Lines} gap={40} />
       <Controls showInteractive={false} showFitView position="bottom-left" />
-      {large && <MiniMap pannable zoomable ariaLabel="Overview of the version" />}
+      {large && <Overview label="Overview of the version" />}
     </ReactFlow>
   );
 }

@@ -150,6 +150,23 @@ describe("a drag", () => {
     expect(shown("a")?.position.x).toBe(80);
   });
 
+  it("of another makes another node of what moves, once a frame, and leaves all the rest as it is", () => {
+    server.ops(11, [{ op: "add", kind: "edge", record: { id: "e", source: "a", target: "b" } }]);
+    const before = canvas.store.getState();
+    const lists = new Set<unknown>();
+    const stop = canvas.store.subscribe(({ nodes }) => lists.add(nodes));
+    server.socket.say({ type: "frame", presence: { s2: { drag: { a: { x: 70, y: 0 } } } } });
+    server.socket.say({ type: "frame", presence: { s2: { cursor: { x: 1, y: 1 } } } });
+    expect(lists).toEqual(new Set([before.nodes]));
+    vi.advanceTimersByTime(16);
+    stop();
+    const after = canvas.store.getState();
+    expect(lists.size).toBe(2);
+    expect(after.nodes.map((each, at) => each === before.nodes[at])).toEqual([false, true]);
+    expect(after.edges).toBe(before.edges);
+    expect(shown("a")).toMatchObject({ measured: { width: 280 } });
+  });
+
   it("that the server rejects goes back", () => {
     drag("a", 10, true);
     drag("a", 10, false);
@@ -163,6 +180,14 @@ describe("a drag", () => {
     drag("a", 20, false);
     expect(server.heard("push")).toEqual([]);
   });
+});
+
+it("a run's progress is no change of a node", () => {
+  const before = canvas.store.getState();
+  server.socket.say({ type: "frame", runs: [{ jobId: "run_1", nodeId: "a", status: "running", progress: 40 }] });
+  const after = canvas.store.getState();
+  expect(after.room.runs.a).toMatchObject({ progress: 40 });
+  expect([after.nodes === before.nodes, after.edges === before.edges]).toEqual([true, true]);
 });
 
 it("arrow keys become one push when the hand rests", () => {

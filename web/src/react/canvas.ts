@@ -13,13 +13,13 @@ import {
   type NodeChange,
 } from "@xyflow/react";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { createHttp, isSame, newId, type EdgeRecord, type Http, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
+import { createHttp, isSame, newId, type EdgeRecord, type GraphDocument, type Http, type NodeRecord, type Op, type Result, type Room, type RoomState, type UpdateOp, type XY } from "../client";
 import { listChanges, opsBetween, touchedIds, type Shown } from "./changes";
 import { difference } from "./difference";
 import { Gesture, type Held } from "./gesture";
 import { Glide } from "./glide";
 import { movedHome, STAYING, type Homes } from "./homes";
-import { dragsOf, keptOf, mergeEdges, mergeNodes, type Sources } from "./merge";
+import { dragsOf, keptOf, mergeEdges, mergeNodes, moveNodes, type Sources } from "./merge";
 
 export interface CanvasState extends Shown {
   room: RoomState;
@@ -42,6 +42,12 @@ interface Batch extends Shown {
   touched: { nodes: Set<string>; edges: Set<string> };
 }
 
+/** What was laid on the screen last, and of what. */
+interface Laid extends Shown {
+  document: GraphDocument;
+  drags: Record<string, XY>;
+}
+
 export class Canvas {
   readonly store: StoreApi<CanvasState>;
   private readonly nodeSources: Sources = new Map();
@@ -54,6 +60,7 @@ export class Canvas {
   /** Nodes that this screen has moved, and how many of those pushes are not answered yet. */
   private readonly unanswered = new Map<string, number>();
   private batch: Batch | null = null;
+  private laid: Laid | null = null;
   private selection: string[] = [];
 
   /** `http`: the REST API of the same Easel, for whoever starts runs or shows pictures. */
@@ -187,6 +194,7 @@ export class Canvas {
 
   /** From now on the document alone says how these look. */
   private forget(nodes: Iterable<string>, edges: Iterable<string> = []): void {
+    this.laid = null;
     for (const id of nodes) this.nodeSources.delete(id);
     for (const id of edges) this.edgeSources.delete(id);
   }
@@ -201,11 +209,22 @@ export class Canvas {
     this.flush(); // what is about to be pushed is on screen already; without the push it would vanish from there
     if (!this.mayEdit && this.gesture.isHolding) this.letGo();
     const room = this.room.getState();
-    const state = this.store.getState();
     const drags = this.glided(dragsOf(room.peers, this.unanswered)); // ours is newer than theirs, until we know better
-    const nodes = mergeNodes(room.document.nodes, state.nodes, this.nodeSources, drags, this.gesture.held);
-    const edges = mergeEdges(room.document.edges, state.edges, this.edgeSources);
-    this.store.setState({ nodes, edges, room });
+    this.laid = { ...this.lay(room.document, drags), document: room.document, drags };
+    this.store.setState({ nodes: this.laid.nodes, edges: this.laid.edges, room });
+  }
+
+  /** While nobody changes anything, here or there, the others' drags are all there is to do, sixty times a second. */
+  private lay(document: GraphDocument, drags: Record<string, XY>): Shown {
+    const { nodes, edges } = this.store.getState();
+    const { laid } = this;
+    if (laid?.document === document && laid.nodes === nodes && laid.edges === edges) {
+      return { nodes: moveNodes(nodes, this.nodeSources, drags, laid.drags), edges };
+    }
+    return {
+      nodes: mergeNodes(document.nodes, nodes, this.nodeSources, drags, this.gesture.held),
+      edges: mergeEdges(document.edges, edges, this.edgeSources),
+    };
   }
 
   private glided(drags: Record<string, XY>): Record<string, XY> {

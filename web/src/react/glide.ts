@@ -25,24 +25,25 @@ export class Glide {
 
   /** Where to show what the others hold at `targets`; what was not held before starts from where it is on screen. */
   follow(targets: Record<string, XY>, shownAt: (id: string) => XY | undefined): Record<string, XY> {
-    const now = Date.now();
     for (const id of this.ways.keys()) if (!(id in targets)) this.ways.delete(id);
     for (const [id, to] of Object.entries(targets)) {
       const way = this.ways.get(id);
       if (way?.to === to) continue;
       const from = way?.at ?? shownAt(id) ?? to;
-      this.ways.set(id, { from, to, startedAt: now, at: from });
+      this.ways.set(id, { from, to, startedAt: Date.now(), at: from });
     }
-    for (const way of this.ways.values()) advance(way, now);
     this.goOn();
     return Object.fromEntries([...this.ways].map(([id, { at }]) => [id, at]));
   }
 
+  /** Nothing moves between two frames: whoever asks meanwhile draws nothing again. */
   private goOn(): void {
     if (this.isWaiting || [...this.ways.values()].every(({ at, to }) => at === to)) return;
     this.isWaiting = true;
     nextFrame(() => {
       this.isWaiting = false;
+      const now = Date.now();
+      for (const way of this.ways.values()) advance(way, now);
       this.moved();
     });
   }

@@ -1,4 +1,4 @@
 export { Canvas, type CanvasState, type Wire } from "./canvas";
 export { CanvasContext, useCanvas, useCanvasState, useMayEdit, useMayRun, useRun } from "./context";
 export { originOf, type Homes } from "./homes";
-export { useEasel, type Easel, type EaselOptions } from "./useEasel";
+export { useEasel, useJoinedCanvas, type Easel, type EaselOptions } from "./useEasel";

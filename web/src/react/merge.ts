@@ -41,6 +41,18 @@ export function mergeNodes(
   return isSameList(shown, next) ? shown : next;
 }
 
+/** The same when nothing else is new: only what the others hold now, or held `before`, is looked at. */
+export function moveNodes(shown: Node[], sources: Sources, drags: Record<string, XY>, before: Record<string, XY>): Node[] {
+  const moved = new Set(Object.keys({ ...before, ...drags }).filter((id) => before[id] !== drags[id]));
+  if (moved.size === 0) return shown;
+  return shown.map((node) => {
+    const source = moved.has(node.id) ? sources.get(node.id) : undefined;
+    if (source === undefined) return node;
+    source.drag = drags[node.id];
+    return { ...node, position: source.drag ?? source.record.position };
+  });
+}
+
 function overlaid(record: NodeRecord, current: Node | undefined, drag: XY | undefined, held: Held): Node {
   const node = { ...harmlessNode(record), position: drag ?? record.position } as Node;
   if (record.parentId == null) delete node.parentId;

@@ -35,15 +35,8 @@ export interface Easel<NodeType extends Node = Node, EdgeType extends Edge = Edg
   redo: () => void;
 }
 
-/**
- * Joins a workflow for as long as the component lives, and stands in for `useNodesState` and `useEdgesState`: give the
- * handlers to `<ReactFlow>` as they are. The types of nodes and edges are taken at your word, as React Flow takes them:
- * a document can hold what another program has put there.
- */
-export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = Edge>(
-  workflowId: string,
-  { baseUrl, getToken, accountId, onReject, onNotice }: EaselOptions = {},
-): Easel<NodeType, EdgeType> {
+/** Joins a workflow for as long as the component lives, and does not draw it again when something changes there. */
+export function useJoinedCanvas(workflowId: string, { baseUrl, getToken, accountId, onReject, onNotice }: EaselOptions = {}): Canvas {
   const canvas = useMemo(() => {
     const url = roomUrl(workflowId, baseUrl ?? window.location.href);
     const outbox = accountId === undefined ? undefined : openOutbox({ workflowId, accountId });
@@ -70,7 +63,19 @@ export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = E
       room.leave();
     };
   }, [canvas]);
+  return canvas;
+}
 
+/**
+ * Joins a workflow for as long as the component lives, and stands in for `useNodesState` and `useEdgesState`: give the
+ * handlers to `<ReactFlow>` as they are. The types of nodes and edges are taken at your word, as React Flow takes them:
+ * a document can hold what another program has put there.
+ */
+export function useEasel<NodeType extends Node = Node, EdgeType extends Edge = Edge>(
+  workflowId: string,
+  options: EaselOptions = {},
+): Easel<NodeType, EdgeType> {
+  const canvas = useJoinedCanvas(workflowId, options);
   const { nodes, edges, room } = useStore(canvas.store);
   const { setNodes, setEdges, onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete, undo, redo } = canvas;
   const handlers = { onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete };
