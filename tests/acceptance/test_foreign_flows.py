@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_adding import stored
-from tests.acceptance.test_first_light import FLOWS, by_id
+from tests.acceptance.test_first_light import FLOWS, by_id, create
 from tests.acceptance.test_wiring import VIEW_AT_REST
 
 pytestmark = pytest.mark.browser
@@ -97,3 +97,29 @@ def test_document_of_another_product_opens_moves_and_is_exported_unharmed(
         document[held["id"]]["position"] = None
     assert new == old
     assert complaints == []
+
+
+def test_a_node_of_another_product_with_a_name_of_ours_is_shown_as_what_it_is_and_not_written_over(
+    easel: RunningEasel, browser: Browser, complaints: list[str]
+) -> None:
+    """PG38"""
+    theirs = {"prompt": "{prompt}", "n": 3, "llms": [{"name": "GPT3.5"}], "vars": {}}
+    words = {"id": "words", "type": "prompt", "position": {"x": 0, "y": 0}, "data": {"prompt": "in chalk"}}
+    chain = {"id": "chain", "type": "prompt", "position": {"x": 0, "y": 250}, "data": theirs}
+    image = {"id": "fox", "type": "image_generation", "position": {"x": 500, "y": 0}, "data": {"prompt": "a fox"}}
+    edges = [{"id": f"{source}-fox", "source": source, "target": "fox"} for source in ("words", "chain")]
+    with easel.client() as client:
+        made = create(client, name="Names", nodes=[words, chain, image], edges=edges)
+    page = open_page(browser, complaints, easel.run("login-link"))
+    page.goto(f"{easel.url}/w/{made['id']}")
+
+    expect(page.get_by_test_id("prompt-node")).to_have_count(1)
+    card = page.locator('.react-flow__node[data-id="chain"]')
+    expect(card.get_by_role("definition").filter(has_text="{prompt}")).to_be_visible()
+    expect(card.get_by_role("textbox")).to_have_count(0)
+    expect(page.get_by_test_id("image-node").get_by_text("With in chalk", exact=True)).to_be_visible()
+
+    page.get_by_test_id("prompt-node").get_by_test_id("prompt").fill("in oil")
+    expect(page.get_by_test_id("image-node").get_by_text("With in oil", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
+    assert by_id(stored(easel, made["id"])["nodes"])["chain"]["data"] == theirs

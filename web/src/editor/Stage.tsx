@@ -2,6 +2,7 @@ import { Background, BackgroundVariant, Controls, SelectionMode, useReactFlow } 
 import { memo, useRef, useState, type PointerEvent } from "react";
 import type { XY } from "../client";
 import { openHistory } from "../history/panel";
+import { ourType } from "../nodes/ours";
 import { useCanvas, useCanvasState, useMayEdit, type Wire } from "../react";
 import type { Alignment } from "./arrange";
 import { CanvasMenu } from "./CanvasMenu";
@@ -51,7 +52,7 @@ function Search({ adding, add, close }: Pick<ReturnType<typeof useAdding>, "addi
   const { getNode } = useReactFlow();
   if (adding === null) return null;
   const { at, wire } = adding;
-  return <NodeSearch at={at} wire={wordFor(wire)} wiredType={wire && getNode(wire.nodeId)?.type} onPick={add} onClose={close} />;
+  return <NodeSearch at={at} wire={wordFor(wire)} wiredType={wire && ourType(getNode(wire.nodeId))} onPick={add} onClose={close} />;
 }
 
 function wordFor(wire: Wire | undefined): "into" | "out of" | undefined {

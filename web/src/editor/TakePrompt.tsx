@@ -1,5 +1,6 @@
 import { newId, type NodeRecord } from "../client";
 import { askingAgain, dataAsking, ownPart, wordsInto, type MadeWith } from "../nodes/madeWith";
+import { ourType } from "../nodes/ours";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { Button } from "../ui/Button";
 import { say } from "../ui/toasts";
@@ -19,7 +20,7 @@ export function TakePrompt({ nodeId, made, seed }: TakePromptProps) {
   const { nodes, edges } = useCanvasState((state) => state.room.document);
   const mayEdit = useMayEdit();
   const node = nodes.find(({ id }) => id === nodeId);
-  if (!mayEdit || made === null || node?.type !== "image_generation") return null;
+  if (!mayEdit || made === null || node === undefined || ourType(node) !== "image_generation") return null;
   const own = ownPart(made.prompt, wordsInto(nodeId, nodes, edges));
   return own === null ? <TakeIntoNew node={node} made={made} seed={seed} /> : <TakeBack node={node} made={made} own={own} seed={seed} />;
 }

@@ -1,5 +1,6 @@
 import { useReactFlow, type Connection, type Edge } from "@xyflow/react";
 import type { XY } from "../client";
+import { ourType } from "../nodes/ours";
 import { refusal } from "../nodes/ports";
 import { useCanvas } from "../react";
 import { say } from "../ui/toasts";
@@ -18,7 +19,7 @@ export function useWiring() {
   const flow = useReactFlow();
 
   const refusalBetween = (source: string, target: string): string | null =>
-    refusal({ id: source, type: flow.getNode(source)?.type }, { id: target, type: flow.getNode(target)?.type });
+    refusal({ id: source, type: ourType(flow.getNode(source)) }, { id: target, type: ourType(flow.getNode(target)) });
 
   const isValid = ({ source, target }: Connection | Edge): boolean => refusalBetween(source, target) === null;
 

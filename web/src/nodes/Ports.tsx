@@ -1,5 +1,6 @@
 import { Handle, Position, useNodeConnections, useStore, useUpdateNodeInternals } from "@xyflow/react";
 import { useEffect, useRef } from "react";
+import { ourType } from "./ours";
 import { portsOf, type DataType, type PortRules } from "./ports";
 
 /**
@@ -13,7 +14,7 @@ export function Ports({ nodeId }: { nodeId: string }) {
   const targets = named(incoming.map((connection) => connection.targetHandle));
   const sources = named(outgoing.map((connection) => connection.sourceHandle));
 
-  const rules = useStore(({ nodeLookup }) => portsOf(nodeLookup.get(nodeId)?.type));
+  const rules = useStore(({ nodeLookup }) => portsOf(ourType(nodeLookup.get(nodeId))));
   const hasInput = rules?.takes.length !== 0 || incoming.some(({ targetHandle }) => targetHandle === null);
   const hasOutput = rules?.gives !== null || outgoing.some(({ sourceHandle }) => sourceHandle === null);
 

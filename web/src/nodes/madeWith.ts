@@ -1,5 +1,6 @@
 /** What a picture was asked for with, and how its node comes to ask for the same again. Pure. */
 import { isBag, type EdgeRecord, type NodeRecord } from "../client";
+import { ourType } from "./ours";
 import { readPicture, readResults } from "./picture";
 
 /** Under the names that a node's own settings have; what was not said is absent. */
@@ -22,7 +23,7 @@ export function readMadeWith(data: Record<string, unknown>): MadeWith | null {
 
 /** What prompt nodes say, from the first to the last. */
 export function wordsOf(nodes: readonly { type?: string | undefined; data: Record<string, unknown> }[]): string[] {
-  return nodes.flatMap(({ type, data }) => (type === "prompt" && typeof data.prompt === "string" && data.prompt.trim() !== "" ? data.prompt.trim() : []));
+  return nodes.flatMap((node) => (ourType(node) === "prompt" && typeof node.data.prompt === "string" && node.data.prompt.trim() !== "" ? node.data.prompt.trim() : []));
 }
 
 /** Those of the prompt nodes that are wired into this one. */
