@@ -1,10 +1,12 @@
-import { ReactFlow, type ReactFlowProps } from "@xyflow/react";
+import { ReactFlow, useStore, type ReactFlowProps } from "@xyflow/react";
 import { useMemo } from "react";
+import { useShallow } from "zustand/react/shallow";
 import { nodeTypesFor } from "../nodes/registry";
 import { useCanvas, useCanvasState } from "../react";
 import { behind } from "./behind";
 import { grabbable } from "./grabbable";
-import { isLarge, sketched } from "./large";
+import { ICONS_FROM, isLarge, sketched } from "./large";
+import { marked, marksOf } from "./marks";
 
 /**
  * React Flow with what is on the canvas. Of all that surrounds it, this alone is drawn again with every move of a node, so
@@ -14,13 +16,16 @@ export function Flow({ children, ...given }: ReactFlowProps) {
   const { onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = useCanvas();
   const nodes = useCanvasState((state) => state.nodes);
   const edges = useCanvasState((state) => state.edges);
+  const isFar = useStore(({ transform }) => transform[2] < ICONS_FROM);
+  const marks = useCanvasState(useShallow(({ room }) => marksOf(room.peers)));
   const types = [...new Set(nodes.map((node) => node.type ?? "default"))].sort().join("\n");
   const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);
   const large = isLarge(nodes);
   return (
     <ReactFlow
       {...given}
-      nodes={behind(grabbable(large ? sketched(nodes, edges) : nodes))}
+      className={isFar ? "flow--far" : undefined}
+      nodes={marked(behind(grabbable(large ? sketched(nodes, edges) : nodes)), marks)}
       edges={edges}
       nodeTypes={nodeTypes}
       onlyRenderVisibleElements={large}

@@ -16,7 +16,6 @@ import { Flow } from "./Flow";
 import { FARTHEST, isLarge } from "./large";
 import { NodeSearch } from "./NodeSearch";
 import { Overview } from "./Overview";
-import { PeerSelections } from "./PeerSelections";
 import { RunAnnouncer } from "./RunAnnouncer";
 import { SelectionTools } from "./SelectionTools";
 import { ShortcutSheet } from "./ShortcutSheet";
@@ -152,7 +151,6 @@ export const Stage = memo(function Stage({ isCovered }: { isCovered: boolean }) 
         <Background variant={BackgroundVariant.Dots} gap={20} size={1.5} />
         <Controls showInteractive={false} showFitView={false} position="bottom-left" />
         {!isEmpty && <Overview label="Overview of the canvas" />}
-        <PeerSelections />
         <Cursors />
         <SharedView />
         <Following />
