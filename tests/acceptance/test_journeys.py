@@ -215,6 +215,8 @@ def test_keyboard_alone_makes_a_canvas_and_a_picture(
     page.keyboard.press("Control+Enter")
     expect(image.get_by_test_id("picture")).to_be_visible(timeout=20_000)
     page.keyboard.press("Shift+Tab")
+    expect(image.get_by_role("textbox", name="What should be different?")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
     expect(image.get_by_role("button", name="Open picture: a heron in the reeds")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("lightbox")).to_be_visible()
