@@ -17,12 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.embedded.datadir import State, read_state
 
 ADMIN_TOKEN = "acceptance-tests-admin-token"
 OURS = (sys.executable, "-m", "app.cli")
+expect.set_options(timeout=15_000)  # two cores, and three tests at once
 _READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
 
 
