@@ -46,11 +46,13 @@ def large(easel: RunningEasel) -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(easel: RunningEasel, browser: Browser, complaints: list[str], large: dict[str, Any]) -> Page:
+def page(easel: RunningEasel, browser: Browser, complaints: list[str], large: dict[str, Any]) -> Iterator[Page]:
+    """Closed at the end: one that stayed would draw all that the next one does, on the same two cores."""
     page = open_page(browser, complaints, easel.run("login-link"))
     page.goto(f"{easel.url}/w/{large['id']}")
     expect(page.locator(".react-flow__node").first).to_be_visible()
-    return page
+    yield page
+    page.context.close()
 
 
 def shown(frames: list[float]) -> float:
