@@ -33,7 +33,7 @@ cluster: setup web .setup/caddy.path ## the same with two servers behind Caddy a
 
 test: setup web browser .setup/caddy.path ## the whole test suite: Python, browser, TypeScript
 	@status=0; \
-	EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_CADDY="$$(cat .setup/caddy.path)" .venv/bin/pytest -n 3 --no-loadscope-reorder -m "not soak" || status=1; \
+	EASEL_TEST_BROWSER="$$(cat .setup/browser)" EASEL_TEST_CADDY="$$(cat .setup/caddy.path)" .venv/bin/pytest -n 2 --no-loadscope-reorder -m "not soak" || status=1; \
 	(cd web && $(NODE_PATH) npm test) || status=1; \
 	exit $$status
 

@@ -25,18 +25,18 @@ class RunLane:
     def show(self, runs: Iterable[dict[str, Any]]) -> None:
         """An ended run is told once more; what comes late of it is not believed.
 
-        What has no status is a place in line: it came from somebody who looks on, and is believed of runs that wait.
-        Whatever moves a run takes its place away.
+        A place in line comes from somebody who looks on, and is believed of runs that wait. Whatever else is told of a
+        run takes its place away.
         """
         for run in runs:
             job_id = run["jobId"]
             if job_id in self._ended:
                 continue
             known = self._live.get(job_id, {})
-            if "status" not in run and known.get("status") != "pending":
-                continue
-            if "status" in run:
+            if "inLine" not in run:
                 known = {key: value for key, value in known.items() if key != "inLine"}
+            elif run.get("status", known.get("status")) != "pending":
+                continue
             merged = self._changed[job_id] = known | run
             if merged.get("status") in {"completed", "failed", "cancelled"}:
                 self._live.pop(job_id, None)

@@ -23,7 +23,7 @@ from app.embedded.datadir import State, read_state
 
 ADMIN_TOKEN = "acceptance-tests-admin-token"
 OURS = (sys.executable, "-m", "app.cli")
-expect.set_options(timeout=15_000)  # two cores, and three tests at once
+expect.set_options(timeout=15_000)  # two cores, and two tests at once
 _READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
 
 

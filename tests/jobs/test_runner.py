@@ -308,7 +308,7 @@ async def test_a_worker_that_cannot_reach_the_database_for_a_lease_has_lost_it(
     monkeypatch.setattr(world.claims, "heartbeat", be_away)
     record = await world.start()
 
-    await world.runner(lease_s=0.05).carry(record.job_id)
+    await world.runner(lease_s=0.5).carry(record.job_id)  # long enough for the provider to have begun
 
     assert world.provider.was_cancelled
     assert (await world.runs.get(record.job_id)).status == "running"

@@ -196,6 +196,8 @@ class Page(Tab):
                 self._records.answered(self.name, deed.push, deed.outcome)
             case "notice" if deed.code == "ROLE_CHANGED":
                 self._world.counts["roles told"] += 1
+            case "notice" if deed.code == "NOTHING_LEFT":
+                self._world.counts["undos of nothing"] += 1
             case "notice":
                 self._world.wrong(f"{self.name} was told {deed.code}: {deed.detail}")
 

@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
 import type { JobRecord, RunEvent } from "../client";
+import { modelOf } from "../nodes/offer";
+import { useProviders } from "../nodes/useProviders";
 import { canvasPath, followLink } from "../route";
 import { http } from "../session";
 import { Button } from "../ui/Button";
@@ -23,12 +25,13 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 export function RunDetail({ run, onChange, onNode, onClose }: RunDetailProps) {
   const { jobId, status, error } = run;
   const { events, failure } = useRunEvents(run);
+  const { list } = useProviders();
   const act = (request: Promise<unknown>): void => void request.then(onChange, sayError);
   return (
     <aside className="run-detail" aria-label="Run" data-testid="run-detail" onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <header className="run-detail__head">
         <RunState run={run} />
-        <strong>{run.model}</strong>
+        <strong>{modelOf(list, run)?.label ?? run.model}</strong>
         <Button look="ghost" icon="close" aria-label="Close" onClick={onClose} />
       </header>
       {run.imageUrl && <img className="run-detail__picture" src={run.imageUrl} alt="What came of it" />}

@@ -1,5 +1,7 @@
 import type { KeyboardEvent } from "react";
 import type { JobRecord } from "../client";
+import { modelOf } from "../nodes/offer";
+import { useProviders } from "../nodes/useProviders";
 import { since } from "../ui/elapsed";
 import { isLive, lasted, STATUS_WORDS } from "./words";
 
@@ -11,6 +13,7 @@ interface RunTableProps {
 
 /** One Tab stop a row's button; the arrow keys go from row to row. */
 export function RunTable({ runs, openId, onOpen }: RunTableProps) {
+  const { list } = useProviders();
   const onKeyDown = (event: KeyboardEvent<HTMLUListElement>): void => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by === undefined) return;
@@ -24,7 +27,7 @@ export function RunTable({ runs, openId, onOpen }: RunTableProps) {
         <li key={run.jobId}>
           <button type="button" className="runs__row" data-testid="run" aria-pressed={run.jobId === openId} onClick={() => onOpen(run.jobId)}>
             <RunState run={run} />
-            <span className="runs__model">{run.model}</span>
+            <span className="runs__model">{modelOf(list, run)?.label ?? run.model}</span>
             <span className="runs__note">{noteOf(run)}</span>
             <time dateTime={run.startedAt}>{since(run.startedAt)}</time>
           </button>
