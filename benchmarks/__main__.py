@@ -21,7 +21,7 @@ from benchmarks.generator import Generator
 from benchmarks.harness import Harness
 from benchmarks.plan import plan
 from benchmarks.plots import plots, svg
-from benchmarks.results import Header, Results, runs
+from benchmarks.results import Header, Results, Run, runs
 from benchmarks.tables import GIVEN, agreement, render, write_into
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,7 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
 )
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / ".easel/benchmarks.jsonl")
 @click.option("--report", is_flag=True, help="Only print the tables of the last run.")
+@click.option("--rest", is_flag=True, help="Measure what the last run had no time for, and add it to that run.")
 @click.option("--compare", is_flag=True, help="With --report: whether the last two runs agree on each ratio.")
 @click.option("--write", is_flag=True, help="Put tables and plots into docs/.")
 def main(
@@ -71,11 +72,15 @@ def main(
     work: Path,
     results: Path,
     report: bool,
+    rest: bool,
     compare: bool,
     write: bool,
 ) -> None:
     """Measure Easel beside its peers under the same load (docs/benchmarks.md)."""
-    kept = Results(results)
+    last = runs(results)[-1] if rest else None
+    kept = Results(results, last.header.run if last else "")
+    if last is not None:
+        workloads = rest_of(last)
     if not report:
         work.mkdir(parents=True, exist_ok=True)
         machine.claim_load_core()
@@ -91,11 +96,12 @@ def main(
                 chosen_peers=peers,
                 given_load=load,
                 deflates=deflate,
+                is_rest=rest,
                 until=inf if workloads else time.monotonic() + DEPTHS[depth].budget_s,
             )
-            kept.begin(
-                Header(kept.run, depth if load is None else GIVEN, _commit(), machine.describe(work), stored.postgres)
-            )
+            if last is None:
+                said = depth if load is None else GIVEN
+                kept.begin(Header(kept.run, said, _commit(), machine.describe(work), stored.postgres))
             measure(bench, workloads)
     known = runs(results)
     if compare:
@@ -120,7 +126,24 @@ def measure(bench: Bench, workloads: tuple[str, ...]) -> None:
             continue
         begun = time.monotonic()
         MEASURES[workload](bench)
+        if bench.is_rest:
+            bench.results.take_up(workload)
         click.echo(f"  {workload} took {time.monotonic() - begun:.0f} s", err=True)
+
+
+def rest_of(last: Run) -> tuple[str, ...]:
+    """Whole workloads. Raises BenchmarkError when there are none, or when something else would be measured now."""
+    if not _is_as_it_was(last.header.commit):
+        raise BenchmarkError(f"Easel is not what it was at {last.header.commit}: measure all of it again.")
+    rest = tuple(workload for workload in last.left_out if workload in WORKLOADS)
+    if not rest:
+        raise BenchmarkError("The last run has left nothing out.")
+    return rest
+
+
+def _is_as_it_was(commit: str) -> bool:
+    command = ["git", "diff", "--quiet", commit, "--", "app", "canvas", "jobs", "migrations"]
+    return not subprocess.run(command, check=False, cwd=ROOT).returncode  # noqa: S603 - a commit of our own file
 
 
 def _commit() -> str:

@@ -69,6 +69,8 @@ class Bench(msgspec.Struct, frozen=True):
     given_load: int | None = None
     """Measured once instead of searched."""
     deflates: bool = False
+    is_rest: bool = False
+    """It belongs to a run that was over before."""
     until: float = inf
     """On the monotonic clock: no further round of anything is begun after it."""
 

@@ -70,6 +70,10 @@ class Results:
         self._append({"type": "left out", "run": self.run, "workload": workload, "why": why})
         click.echo(f"= {workload} left out: {why}", err=True)
 
+    def take_up(self, workload: str) -> None:
+        """What was left out has been measured after all."""
+        self._append({"type": "taken up", "run": self.run, "workload": workload})
+
     def add(self, row: Row) -> None:
         row = msgspec.structs.replace(row, run=self.run)
         self.rows.append(row)
@@ -106,6 +110,8 @@ def runs(path: Path) -> list[Run]:
             found[name].probes.append(msgspec.convert(said, Probe))
         elif kind == "left out":
             found[name].left_out.append(said["workload"])
+        elif kind == "taken up":
+            found[name].left_out.remove(said["workload"])
     if not found:
         raise LookupError(f"{path} holds no run yet.")
     return list(found.values())

@@ -10,19 +10,21 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks.bench import QUICK, Bench
 from benchmarks.databases import Databases
+from benchmarks.errors import BenchmarkError
 from benchmarks.generator import Generator
 from benchmarks.harness import Harness
 from benchmarks.machine import Machine
 from benchmarks.results import Header, Results, runs
 
 
-def bench(path: Path, until: float) -> Bench:
+def bench(path: Path, until: float, *, is_rest: bool = False) -> Bench:
     results = Results(path, "run")
-    results.begin(
-        Header("run", "quick", "abc", Machine("A processor", 2, 24, "6.18", "ext4", "3.11", "v20"), "fsync=on")
-    )
+    if not is_rest:
+        results.begin(
+            Header("run", "quick", "HEAD", Machine("A processor", 2, 24, "6.18", "ext4", "3.11", "v20"), "fsync=on")
+        )
     nothing = cast(Databases, None)  # what is left out needs no server
-    return Bench(QUICK, cast(Harness, None), nothing, Generator(path), results, until=until)
+    return Bench(QUICK, cast(Harness, None), nothing, Generator(path), results, is_rest=is_rest, until=until)
 
 
 def noting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -55,3 +57,28 @@ def test_in_time_everything_is_measured(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert measured == list(QUICK.workloads)
     assert runs(path)[-1].left_out == []
+
+
+def test_the_rest_is_what_a_run_left_out_and_becomes_a_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured, path = noting(monkeypatch), tmp_path / "results.jsonl"
+    results = bench(path, until=0.0).results
+    results.leave_out("W2", "no time")
+    results.leave_out("W4 node ws", "no load had passed")
+    monkeypatch.setattr(command, "_is_as_it_was", lambda _: True)
+
+    command.measure(bench(path, until=inf, is_rest=True), command.rest_of(runs(path)[-1]))
+
+    assert measured == ["W2"]
+    assert runs(path)[-1].left_out == ["W4 node ws"]
+    with pytest.raises(BenchmarkError, match="left nothing out"):
+        command.rest_of(runs(path)[-1])
+
+
+def test_nothing_is_added_to_a_run_of_another_easel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench(tmp_path / "results.jsonl", until=0.0).results.leave_out("W2", "no time")
+    monkeypatch.setattr(command, "_is_as_it_was", lambda _: False)
+
+    with pytest.raises(BenchmarkError, match="not what it was at HEAD"):
+        command.rest_of(runs(tmp_path / "results.jsonl")[-1])
