@@ -32,7 +32,7 @@ ALL_PEERS = (
 WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "growth")
 
 MOST_TELLING_FIRST = ("W1", "W2", "W3", "W6", "W7", "W4", "W5", "W9", "W10", "W11", "W8", "growth")
-"""`growth` last: PostgreSQL is busy with the million rows that it leaves for minutes."""
+"""`growth` last: what came right after its million rows was slower (W9: half as many requests)."""
 
 
 class Depth(msgspec.Struct, frozen=True):
