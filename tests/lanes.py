@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 WAITING = "tests/chaos/"
 
 
-class Lanes(LoadFileScheduling):  # type: ignore[misc]
+class Lanes(LoadFileScheduling):  # type: ignore[misc]  # xdist is untyped
     def _split_scope(self, nodeid: str) -> str:
         return WAITING if nodeid.startswith(WAITING) else str(super()._split_scope(nodeid))
 
