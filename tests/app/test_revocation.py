@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
+from canvas.protocol import SIGN_IN
 from tests.app.running import Person, Server
 from tests.app.test_sharing import Sql, closed_with, push, socket_of
 
@@ -122,8 +124,10 @@ def test_ticket_of_a_revoked_token_opens_nothing(person: Person, server: Server,
     ticket = person.http.post("/api/tickets").json()["ticket"]
     sql(REVOKE, person.token_id)
 
-    with pytest.raises(AssertionError, match="error"), socket_of(server, workflow_id, {}, f"?ticket={ticket}"):
-        pass
+    url = f"{server.url.replace('http', 'ws')}/ws/workflows/{workflow_id}?ticket={ticket}"
+    with connect(url, proxy=None) as socket:  # closed before it could say anything: so it only listens
+        assert json.loads(socket.recv(timeout=5))["code"] == "AUTH_REQUIRED"
+        assert closed_with(socket, within_s=5) == SIGN_IN
 
 
 def bearer(person: Person) -> dict[str, str]:
