@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,9 +11,20 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_first_light import create, image_node
+from tests.acceptance.test_uploads import hand_over
 from tests.acceptance.test_wiring import canvas_of
 
 pytestmark = pytest.mark.browser
+
+SURROUNDINGS = ".bar, .overview, .react-flow__controls, .react-flow__node"
+ON_A_NARROW_SCREEN = SURROUNDINGS.replace(".bar", ".bar--tools")
+UNDER_TOASTS = """(surroundings) => {
+  const visible = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+  const toasts = visible(".toast").map((each) => each.getBoundingClientRect());
+  const isUnder = (a) =>
+    toasts.some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom);
+  return visible(surroundings).filter((each) => isUnder(each.getBoundingClientRect())).map((each) => each.className);
+}"""
 
 
 def is_signed_out(page: Page, easel: RunningEasel) -> bool:
@@ -25,6 +37,13 @@ def only_401(complaints: list[str]) -> None:
     complaints.clear()
 
 
+def fail(easel: RunningEasel, workflow: dict[str, Any], error: str) -> None:
+    with easel.client() as client:
+        for data in ({"jobId": "run_1", "status": "running"}, {"status": "error", "error": error}):
+            sent = client.patch(f"/api/workflows/{workflow['id']}/nodes/fox", json={"data": data})
+            assert sent.status_code == 200
+
+
 def test_errors_are_read_later_with_their_next_step(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
@@ -33,11 +52,7 @@ def test_errors_are_read_later_with_their_next_step(
         workflow = create(client, name="News", nodes=[image_node()], edges=[])
     page = open_page(browser, complaints, easel.run("login-link"))
     canvas_of(page, easel, workflow)
-    node = f"/api/workflows/{workflow['id']}/nodes/fox"
-    failed = "The key was refused. Put a valid OPENAI_API_KEY into .env and start again."
-    with easel.client() as client:
-        for data in ({"jobId": "run_1", "status": "running"}, {"status": "error", "error": failed}):
-            assert client.patch(node, json={"data": data}).status_code == 200
+    fail(easel, workflow, failed := "The key was refused. Put a valid OPENAI_API_KEY into .env and start again.")
 
     toast = page.locator(".toast")
     expect(toast).to_contain_text(failed)
@@ -56,6 +71,67 @@ def test_errors_are_read_later_with_their_next_step(
     page.get_by_role("button", name="News", exact=True).click()
     news.get_by_role("button", name="Clear").click()
     expect(news).to_contain_text("Nothing to tell")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "count", "surroundings"),
+    [
+        (1280, "light", 2, SURROUNDINGS),
+        (1024, "dark", 2, SURROUNDINGS),
+        (768, "light", 1, ON_A_NARROW_SCREEN),
+        (390, "dark", 1, ON_A_NARROW_SCREEN),
+    ],
+)
+def test_what_is_said_lies_over_nothing_that_is_worked_with(
+    easel: RunningEasel,
+    browser: Browser,
+    complaints: list[str],
+    tmp_path: Path,
+    width: int,
+    scheme: str,
+    count: int,
+    surroundings: str,
+) -> None:
+    """PG41"""
+    with easel.client() as client:
+        workflow = create(client, name="News", nodes=[image_node()], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme, has_touch=width < 800)
+    page.set_viewport_size({"width": width, "height": 800})
+    canvas_of(page, easel, workflow)
+    hand_over(page, "drop", ".react-flow__pane", ("notes.txt", "text/plain", b"no picture"))
+    expect(page.get_by_text("Only pictures can be put here")).to_be_visible()
+    fail(easel, workflow, "The key was refused. Put a valid OPENAI_API_KEY into .env and start again.")
+
+    expect(page.locator(".toast")).to_have_count(2)
+    expect(page.locator(".toast:visible")).to_have_count(count)
+    page.screenshot(path=tmp_path / "said.png")
+    assert page.evaluate(UNDER_TOASTS, surroundings) == []
+    assert findings(page) == []
+    page.context.close()
+
+
+def test_what_is_said_stays_while_it_is_pointed_at(
+    easel: RunningEasel, browser: Browser, complaints: list[str]
+) -> None:
+    """PG41"""
+    page = open_page(browser, complaints, easel.run("login-link"))
+    page.clock.install()
+    page.goto(easel.url)
+    page.get_by_label("Import a JSON file").set_input_files(
+        {"name": "flow.json", "mimeType": "application/json", "buffer": b"no flow"}
+    )
+    toast = page.locator(".toast")
+    toast.hover()
+    page.clock.fast_forward(60_000)
+    expect(toast).to_contain_text("is not JSON")
+    page.mouse.move(640, 20)
+    toast.get_by_role("button", name="Dismiss").focus()
+    page.clock.fast_forward(60_000)
+    expect(toast).to_be_visible()
+    toast.get_by_role("button", name="Dismiss").blur()
+    page.clock.fast_forward(60_000)
+    expect(toast).to_have_count(0)
     page.context.close()
 
 

@@ -1,13 +1,21 @@
 import { createPortal } from "react-dom";
 import { Button } from "./Button";
 import { useTopDialog } from "./topDialog";
-import { useToasts } from "./toasts";
+import { holdToasts, useToasts } from "./toasts";
 
 export function Toasts() {
   const { toasts, dismiss } = useToasts();
   const dialog = useTopDialog((state) => state.open.at(-1));
   const shown = (
-    <div className="toasts" role="status" aria-live="polite">
+    <div
+      className="toasts"
+      role="status"
+      aria-live="polite"
+      onPointerEnter={() => holdToasts(true)}
+      onPointerLeave={() => holdToasts(false)}
+      onFocus={() => holdToasts(true)}
+      onBlur={() => holdToasts(false)}
+    >
       {toasts.map(({ id, text, tone, action }) => (
         <div key={id} className={`toast toast--${tone}`}>
           <span className="toast__text">{text}</span>
