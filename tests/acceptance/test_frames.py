@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
-from tests.acceptance.test_first_light import by_id, create
+from tests.acceptance.test_clipboard import MAY_COPY
+from tests.acceptance.test_first_light import by_id, create, image_node
 from tests.acceptance.test_journeys import SCHEMES, card, mara_at, saved
 from tests.acceptance.test_touch import ZOOM, Fingers, phone
-from tests.acceptance.test_wiring import canvas_of
+from tests.acceptance.test_uploads import PHOTOGRAPH, hand_over
+from tests.acceptance.test_wiring import canvas_of, middle_of
 
 pytestmark = pytest.mark.browser
 
@@ -167,4 +170,71 @@ def test_finger_puts_a_card_into_a_frame(easel: RunningEasel, browser: Browser, 
     fingers.touch("touchEnd")
     saved(page)
     assert parents(easel, workflow)["one"] == "board"
+    page.context.close()
+
+
+@pytest.mark.parametrize(("home", "aside"), [("board", 0), (None, 750)])
+def test_what_is_put_over_a_frame_is_in_it(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, home: str | None, aside: int
+) -> None:
+    """PG42"""
+    nodes = [image_node(), frame("board", 400, 0, 700), note("far", 2100, 600)]
+    with easel.client() as client:
+        workflow = create(client, name="Put", nodes=nodes, edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"), permissions=MAY_COPY)
+    canvas_of(page, easel, workflow)
+    (left, top), zoom = corner(card(page, "board")), zoom_of(page)
+
+    known = {node["id"] for node in nodes}
+
+    def spot(right: int, down: int) -> tuple[float, float]:
+        return left + (right + aside) * zoom, top + down * zoom
+
+    def added(pushes: int) -> dict[str, Any]:
+        saved(page)
+        document = stored(easel, workflow["id"])
+        assert document["seq"] == workflow["seq"] + pushes
+        page.evaluate("document.activeElement.blur()")
+        [newest] = [node for node in document["nodes"] if node["id"] not in known]
+        known.add(newest["id"])
+        assert newest.get("parentId") == home
+        return dict(newest)
+
+    page.mouse.dblclick(*spot(160, 110))
+    page.keyboard.type("remark")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("note-node")).to_have_count(2)
+    in_search = added(1)
+    assert in_search["type"] == "note"
+
+    page.mouse.move(*middle_of(card(page, "fox").get_by_label("Output", exact=True)))
+    page.mouse.down()
+    page.mouse.move(*spot(160, 400), steps=8)
+    page.mouse.up()
+    page.get_by_role("listbox").get_by_role("option").first.click()
+    expect(page.locator(".react-flow__edge")).to_have_count(1)
+    at_the_wire = added(2)
+
+    page.evaluate("text => navigator.clipboard.writeText(text)", json.dumps({"nodes": [note("copied", 0, 0)]}))
+    page.mouse.move(*spot(500, 110))
+    page.keyboard.press("Control+v")
+    expect(page.get_by_test_id("note-node")).to_have_count(3)
+    pasted = added(3)
+
+    hand_over(page, "drop", ".react-flow__pane", ("sky.jpg", "image/jpeg", PHOTOGRAPH), at=spot(500, 400))
+    expect(page.get_by_test_id("picture")).to_be_visible(timeout=20_000)
+    saved(page)
+    [dropped] = [node for node in stored(easel, workflow["id"])["nodes"] if node["type"] == "image_upload"]
+    assert dropped.get("parentId") == home
+    page.screenshot(path=tmp_path / "put.png")
+    for put, (x, y) in (
+        (in_search, spot(160, 110)),
+        (at_the_wire, spot(161, 400)),
+        (pasted, spot(500, 110)),
+        (dropped, spot(500, 400)),
+    ):
+        box = card(page, put["id"]).bounding_box()
+        assert box is not None
+        assert box["x"] <= x <= box["x"] + box["width"]
+        assert box["y"] <= y <= box["y"] + box["height"]
     page.context.close()

@@ -49,18 +49,20 @@ def canvas(easel: RunningEasel, browser: Browser, complaints: list[str]) -> Iter
     page.context.close()
 
 
-def hand_over(page: Page, kind: str, target: str, *files: tuple[str, str, bytes]) -> None:
+def hand_over(
+    page: Page, kind: str, target: str, *files: tuple[str, str, bytes], at: tuple[float, float] = (320, 300)
+) -> None:
     """Drops or pastes files, as the browser tells the page of it."""
     given = [[name, type_, base64.b64encode(content).decode()] for name, type_, content in files]
-    page.evaluate(_HAND_OVER, [kind, target, given])
+    page.evaluate(_HAND_OVER, [kind, target, given, *at])
 
 
-_HAND_OVER = """([kind, target, given]) => {
+_HAND_OVER = """([kind, target, given, clientX, clientY]) => {
   const data = new DataTransfer();
   for (const [name, type, text] of given)
     data.items.add(new File([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))], name, { type }));
   const element = document.querySelector(target) ?? document.body;
-  const at = { bubbles: true, cancelable: true, clientX: 320, clientY: 300 };
+  const at = { bubbles: true, cancelable: true, clientX, clientY };
   if (kind === 'paste') document.dispatchEvent(new ClipboardEvent('paste', { ...at, clipboardData: data }));
   else for (const step of ['dragenter', 'dragover', 'drop'])
     element.dispatchEvent(new DragEvent(step, { ...at, dataTransfer: data }));

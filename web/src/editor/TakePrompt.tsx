@@ -1,12 +1,13 @@
-import { newId, type NodeRecord } from "../client";
+import type { NodeRecord } from "../client";
 import { askingAgain, dataAsking, ownPart, wordsInto, type MadeWith } from "../nodes/madeWith";
 import { ourType } from "../nodes/ours";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { Button } from "../ui/Button";
 import { say } from "../ui/toasts";
+import { addCard } from "./edits";
+import { placeOf, sizeOf } from "./fragment";
 import { closeLightbox } from "./lightbox";
 
-const CARD_WIDTH = 280;
 const GAP = 40;
 
 interface TakePromptProps {
@@ -44,12 +45,10 @@ function TakeBack({ node, made, own, seed }: { node: NodeRecord; made: MadeWith;
 function TakeIntoNew({ node, made, seed }: { node: NodeRecord; made: MadeWith; seed: number | null }) {
   const canvas = useCanvas();
   const take = (): void => {
-    const id = `n_${newId()}`;
-    const position = { x: node.position.x + (node.width ?? CARD_WIDTH) + GAP, y: node.position.y };
-    const inGroup = node.parentId == null ? {} : { parentId: node.parentId };
-    const record = { id, type: "image_generation", position, data: dataAsking(made, seed), ...inGroup };
-    void canvas.push([{ op: "add", kind: "node", record }]);
-    canvas.select([id]);
+    const { nodes } = canvas.room.getState().document;
+    const { x, y } = placeOf(node, new Map(nodes.map((each) => [each.id, each])));
+    const position = { x: x + sizeOf(node).width + GAP, y };
+    canvas.select([addCard(canvas, { type: "image_generation", position, data: dataAsking(made, seed) })]);
     say("A new node has the prompt and the settings of this picture.", { action: { label: "Undo", run: canvas.undo } });
     closeLightbox();
   };

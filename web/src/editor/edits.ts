@@ -1,8 +1,9 @@
 /** What one does to the nodes that are selected: each a single push, and a single step to undo. */
 import type { NodeRecord, Op, XY } from "../client";
-import type { Canvas } from "../react";
+import type { Canvas, Wire } from "../react";
 import { say } from "../ui/toasts";
-import { fragmentOf, middleOf, planted, type Fragment } from "./fragment";
+import { fragmentOf, middleOf, NOTE, planted, type Fragment } from "./fragment";
+import { housing, type Coming } from "./frames";
 
 const MOST_BYTES = (4 << 20) - 4096; // of a message, less the envelope: the server closes the socket on a longer one
 const ASIDE = 32; // a duplicate does not cover its original
@@ -21,6 +22,11 @@ export function selectedFragment(canvas: Canvas): Fragment {
   return fragmentOf(canvas.room.getState().document, selectedIds(canvas));
 }
 
+/** Puts one card at its place of the canvas, into the frame that is there. `wire`: drawn in the same step. */
+export function addCard(canvas: Canvas, card: Coming, wire?: Wire): string {
+  return canvas.addNode(housing(canvas.store.getState().nodes)(card), wire);
+}
+
 /** Puts the fragment's middle at this place of the canvas, and selects it there. */
 export function plant(canvas: Canvas, fragment: Fragment, at: XY): void {
   const middle = middleOf(fragment);
@@ -28,7 +34,7 @@ export function plant(canvas: Canvas, fragment: Fragment, at: XY): void {
 }
 
 function plantMoved(canvas: Canvas, fragment: Fragment, by: XY): void {
-  const { ids, ops } = planted(fragment, by);
+  const { ids, ops } = planted(fragment, by, housing(canvas.store.getState().nodes));
   if (!fits(ops)) return;
   void canvas.push(ops);
   canvas.select(ids);
@@ -57,7 +63,6 @@ export function removeSelected(canvas: Canvas): void {
   if (gone.nodes.length + gone.edges.length > 0) canvas.onDelete(gone);
 }
 
-const NOTE = { width: 280, height: 130 };
 const LONGEST_NOTE = 100_000; // characters: more is a document, and slow to draw
 
 export function addNote(canvas: Canvas, text: string, at: XY): void {
@@ -66,5 +71,5 @@ export function addNote(canvas: Canvas, text: string, at: XY): void {
     return;
   }
   const position = { x: Math.round(at.x - NOTE.width / 2), y: Math.round(at.y - NOTE.height / 2) };
-  canvas.select([canvas.addNode({ type: "note", position, data: { text } })]);
+  canvas.select([addCard(canvas, { type: "note", position, data: { text } })]);
 }

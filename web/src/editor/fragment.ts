@@ -14,7 +14,10 @@ export interface Fragment {
 /** What tells the pieces of a run apart from what it made: a copy did not run, it only shows the same picture. */
 const OF_A_RUN = ["jobId", "updatedAt", "error"];
 const ENDED = "completed";
-const CARD = { width: 280, height: 190 }; // of one that says no size
+
+/** Of a card that says no size: an image node before its first picture. */
+export const CARD = { width: 280, height: 190 };
+export const NOTE = { width: 280, height: 130 };
 
 /** These nodes, everything inside them, and the wires among them. */
 export function fragmentOf({ nodes, edges }: Pick<GraphDocument, "nodes" | "edges">, ids: Iterable<string>): Fragment {
@@ -104,21 +107,25 @@ function parentsFirst(nodes: readonly NodeRecord[]): NodeRecord[] {
 /** The box around those that stand on the canvas itself. */
 export function middleOf({ nodes }: Fragment): XY {
   const free = nodes.filter((node) => node.parentId == null);
-  const sizes = free.map(({ position, width, height, style }) => {
-    const styled = isBag(style) ? style : {};
-    return { ...position, width: width ?? numberOf(styled.width) ?? CARD.width, height: height ?? numberOf(styled.height) ?? CARD.height };
-  });
+  const sizes = free.map((node) => ({ ...node.position, ...sizeOf(node) }));
   const [left, top] = [Math.min(...sizes.map(({ x }) => x)), Math.min(...sizes.map(({ y }) => y))];
   const [right, bottom] = [Math.max(...sizes.map(({ x, width }) => x + width)), Math.max(...sizes.map(({ y, height }) => y + height))];
   return { x: (left + right) / 2, y: (top + bottom) / 2 };
+}
+
+/** How large it will be, as far as that is known before it is drawn. */
+export function sizeOf({ type, width, height, style }: Partial<NodeRecord>): typeof CARD {
+  const styled = isBag(style) ? style : {};
+  const usual = type === "note" ? NOTE : CARD;
+  return { width: width ?? numberOf(styled.width) ?? usual.width, height: height ?? numberOf(styled.height) ?? usual.height };
 }
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** How a fragment comes onto a canvas: under fresh ids, moved by `by`, as the ops of one push. */
-export function planted({ nodes, edges }: Fragment, by: XY): { ids: string[]; ops: Op[] } {
+/** How a fragment comes onto a canvas: under fresh ids, moved by `by`, `housed` there, as the ops of one push. */
+export function planted({ nodes, edges }: Fragment, by: XY, housed = (record: NodeRecord): NodeRecord => record): { ids: string[]; ops: Op[] } {
   const names = new Map(nodes.map(({ id }) => [id, `n_${newId()}`]));
   const named = (id: string): string => names.get(id) ?? id; // the parent of a duplicate may be none of them
   const ids: string[] = [];
@@ -133,7 +140,7 @@ export function planted({ nodes, edges }: Fragment, by: XY): { ids: string[]; op
       data: copiedData(node.data),
       ...(node.parentId != null && { parentId: named(node.parentId) }),
     };
-    return { op: "add", kind: "node", record };
+    return { op: "add", kind: "node", record: housed(record) };
   });
   for (const edge of edges) {
     const record = { ...withoutLocal(edge), id: `e_${newId()}`, source: named(edge.source), target: named(edge.target) };

@@ -1,6 +1,7 @@
 import type { Node } from "@xyflow/react";
 import { expect, it } from "vitest";
-import { homesOf } from "./frames";
+import type { NodeRecord } from "../client";
+import { homesOf, housing } from "./frames";
 
 const node = (id: string, x: number, y: number, [width, height]: [number, number], more: Partial<Node> = {}): Node => ({
   id,
@@ -55,4 +56,30 @@ it("PG21: leaves alone what another product holds together", () => {
   expect(homes(["a"], { ...BOARD, type: "container" }, node("a", 120, 120, CARD))).toEqual({});
   expect(homes(["a"], { ...BOARD, type: "container" }, node("a", 900, 0, CARD, { parentId: "board" }))).toEqual({});
   expect(homes(["a"], BOARD, INNER, node("a", 220, 220, CARD, { parentId: "board", extent: "parent" }))).toEqual({});
+});
+
+const put = (x: number, y: number, more: Partial<NodeRecord>, ...nodes: Node[]) => {
+  const { parentId = null, position } = housing(nodes)({ position: { x, y }, ...more });
+  return [parentId, position.x, position.y];
+};
+
+it("PG42: what is put onto the canvas goes where what is let go there would", () => {
+  const card = { width: CARD[0], height: CARD[1] };
+  expect(put(60, 120, card, BOARD)).toEqual(["board", -40, 20]);
+  expect(put(40, 120, card, BOARD)).toEqual([null, 40, 120]);
+  expect(put(310, 320, card, BOARD, INNER, frame("above", 100, 100, [300, 300]))).toEqual(["inner", 10, 20]);
+  expect(put(120, 120, { ...card, width: 420 }, BOARD)).toEqual([null, 120, 120]);
+  expect(put(120, 120, card, { ...BOARD, hidden: true })).toEqual([null, 120, 120]);
+  expect(put(120, 120, card, { ...BOARD, type: "container" })).toEqual([null, 120, 120]);
+});
+
+it("PG42: leaves what has its place already", () => {
+  expect(put(120, 120, { parentId: "other" }, BOARD)).toEqual(["other", 120, 120]);
+  expect(put(120, 120, { extent: "parent" }, BOARD)).toEqual([null, 120, 120]);
+});
+
+it("PG42: takes a card that says no size for one without a picture, and a note for what it is", () => {
+  expect(put(-35, 10, {}, BOARD)).toEqual(["board", -135, -90]); // 280 by 190
+  expect(put(-35, 10, { type: "note" }, BOARD)).toEqual([null, -35, 10]); // 280 by 130
+  expect(put(120, 120, { style: { width: 500, height: 60 } }, BOARD)).toEqual([null, 120, 120]);
 });

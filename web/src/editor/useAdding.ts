@@ -4,7 +4,8 @@ import type { XY } from "../client";
 import type { Kind } from "../nodes/kinds";
 import { useCanvas, type Wire } from "../react";
 import { say } from "../ui/toasts";
-import { selectedIds } from "./edits";
+import { addCard, selectedIds } from "./edits";
+import { CARD } from "./fragment";
 import { FRAME } from "./frames";
 import { freeSpot } from "./spot";
 import { cardAt, useWiring } from "./useWiring";
@@ -16,9 +17,9 @@ interface Adding {
   wire?: Wire;
 }
 
-const CARD = { width: 280, height: 190 }; // an image node before its first picture
 const PICTURE_HEIGHT = 280;
 const BARS = 80; // on the screen, above and below
+const GROUND = ".react-flow__pane, .react-flow__node-group > .group"; // a frame's, too
 const GAP = 80; // for the wire between two cards
 
 export function middleOfScreen(): XY {
@@ -59,10 +60,10 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     const room = (PICTURE_HEIGHT * flow.getZoom()) / 2;
     const { x, y } = middleOfScreen();
     const position = freeOf(spotFor({ x, y: y - room }));
-    begin(canvas.addNode({ type: "image_generation", position, data: { prompt: "" } }));
+    begin(addCard(canvas, { type: "image_generation", position, data: { prompt: "" } }));
   };
   const addUpload = (): void => {
-    canvas.select([canvas.addNode({ type: "image_upload", position: freeOf(spotFor(middleOfScreen())), data: {} })]);
+    canvas.select([addCard(canvas, { type: "image_upload", position: freeOf(spotFor(middleOfScreen())), data: {} })]);
   };
   const add = ({ type, record }: Kind): void => {
     if (adding === null) return;
@@ -70,12 +71,12 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
     const left = adding.wire === undefined ? CARD.width / 2 : adding.wire.end === "target" ? CARD.width : 0;
     const position = { x: Math.round(x - left), y: Math.round(y - CARD.height / 2) };
     setAdding(null);
-    begin(canvas.addNode({ ...record, type, position }, adding.wire));
+    begin(addCard(canvas, { ...record, type, position }, adding.wire));
   };
 
   const onDoubleClick = (event: MouseEvent): void => {
-    const isPane = event.target instanceof Element && event.target.classList.contains("react-flow__pane");
-    if (mayEdit && isPane) setAdding({ at: { x: event.clientX, y: event.clientY } });
+    const isGround = event.target instanceof Element && event.target.matches(GROUND);
+    if (mayEdit && isGround) setAdding({ at: { x: event.clientX, y: event.clientY } });
   };
   /** A wire may be let go anywhere on a card. */
   const wireTo = (other: string, { nodeId, id, type }: Handle): void => {

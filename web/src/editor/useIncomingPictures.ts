@@ -5,6 +5,7 @@ import { useCanvas } from "../react";
 import { say } from "../ui/toasts";
 import { isPicture, TAKEN, titleOf } from "../upload/upload";
 import { startUpload } from "../upload/uploads";
+import { addCard } from "./edits";
 import { useWorkflowId } from "./workflowId";
 
 const ACROSS = 4;
@@ -25,7 +26,7 @@ export function useIncomingPictures(mayEdit: boolean, middle: () => XY) {
     const start = flow.screenToFlowPosition(at);
     const ids = pictures.map((file, index) => {
       const position = { x: Math.round(start.x - 140 + STEP * (index % ACROSS)), y: Math.round(start.y - 90 + STEP * Math.floor(index / ACROSS)) };
-      const id = canvas.addNode({ type: "image_upload", position, data: { title: titleOf(file) } });
+      const id = addCard(canvas, { type: "image_upload", position, data: { title: titleOf(file) } });
       startUpload({ id, file, place: { workflowId, nodeId: id }, after: canvas.room.settled() });
       return id;
     });
