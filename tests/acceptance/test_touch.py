@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
-from tests.acceptance.test_first_light import create, image_node
+from tests.acceptance.test_adding import stored
+from tests.acceptance.test_first_light import by_id, create, image_node
 from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of, middle_of
 
 pytestmark = pytest.mark.browser
@@ -96,4 +97,36 @@ def test_two_fingers_zoom(
         fingers.touch("touchMove", (150 - 14 * step, 600), (240 + 14 * step, 600))
     fingers.touch("touchEnd")
     page.wait_for_function(f"before => ({ZOOM})() > before * 1.3", arg=before)
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "is_far"), [(1300, True), (300, False)])
+@pytest.mark.parametrize("part", ["prompt", "generate", "model", "port"])
+def test_far_out_a_finger_moves_a_card_by_any_place_on_it(
+    easel: RunningEasel, browser: Browser, complaints: list[str], width: int, is_far: bool, part: str
+) -> None:
+    """PG43"""
+    owl = image_node("owl") | {"position": {"x": width, "y": 0}}
+    with easel.client() as client:
+        workflow = create(client, name="Far out", nodes=[image_node(), owl], edges=[])
+    page = phone(easel, browser, complaints, workflow)
+    assert (page.evaluate(ZOOM) < 0.25) == is_far
+    card = page.locator('.stage [data-id="fox"]')
+    parts = {
+        "prompt": card.get_by_test_id("prompt"),
+        "generate": card.get_by_test_id("generate"),
+        "model": card.get_by_label("Model", exact=True),
+        "port": card.get_by_label("Output", exact=True),
+    }
+    x, y = middle_of(parts[part])
+    before = card.bounding_box()
+    fingers = Fingers(page)
+    fingers.touch("touchStart", (x, y))
+    for step in range(1, 11):
+        fingers.touch("touchMove", (x + step, y + 12 * step))
+    fingers.touch("touchEnd")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
+    moved = by_id(stored(easel, workflow["id"])["nodes"])["fox"]["position"]
+    assert (moved["y"] > 300) == is_far
+    assert (card.bounding_box() != before) == is_far
     page.context.close()

@@ -5,7 +5,7 @@ import { nodeTypesFor } from "../nodes/registry";
 import { useCanvas, useCanvasState } from "../react";
 import { behind } from "./behind";
 import { grabbable } from "./grabbable";
-import { ICONS_FROM, isLarge, sketched } from "./large";
+import { isLarge, READABLE_FROM, sketched } from "./large";
 import { marked, marksOf } from "./marks";
 
 /**
@@ -16,7 +16,7 @@ export function Flow({ children, ...given }: ReactFlowProps) {
   const { onNodesChange, onEdgesChange, onConnect, onReconnect, onDelete } = useCanvas();
   const nodes = useCanvasState((state) => state.nodes);
   const edges = useCanvasState((state) => state.edges);
-  const isFar = useStore(({ transform }) => transform[2] < ICONS_FROM);
+  const isFar = useStore(({ transform }) => transform[2] < READABLE_FROM);
   const marks = useCanvasState(useShallow(({ room }) => marksOf(room.peers)));
   const types = [...new Set(nodes.map((node) => node.type ?? "default"))].sort().join("\n");
   const nodeTypes = useMemo(() => nodeTypesFor(types.split("\n")), [types]);

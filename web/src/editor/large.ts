@@ -11,8 +11,11 @@ const PORT = 12;
 /** How far out one can go: with more in view than this, nothing can be read and everything is slow. The overview map shows the rest. */
 export const FARTHEST = { usual: 0.05, large: 0.2 };
 
-/** The zoom from which on there are icons on cards: further out they are a smudge of five pixels, and half of the work of drawing. */
-export const ICONS_FROM = 0.3;
+/**
+ * The zoom from which on cards have icons, and fields that can be hit: further out icons are a smudge of five pixels and half of the
+ * work of drawing, and a field is only in the way of a hand that moves its card.
+ */
+export const READABLE_FROM = 0.3;
 
 export function isLarge(nodes: readonly Node[]): boolean {
   return nodes.length > LARGE;
