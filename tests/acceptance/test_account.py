@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
-from tests.acceptance.test_first_light import create, image_node
+from tests.acceptance.test_first_light import create, image_node, start, watch
 from tests.acceptance.test_uploads import hand_over
 from tests.acceptance.test_wiring import canvas_of
 
@@ -100,7 +100,7 @@ def test_what_is_said_lies_over_nothing_that_is_worked_with(
     page.set_viewport_size({"width": width, "height": 800})
     canvas_of(page, easel, workflow)
     hand_over(page, "drop", ".react-flow__pane", ("notes.txt", "text/plain", b"no picture"))
-    expect(page.get_by_text("Only pictures can be put here")).to_be_visible()
+    page.get_by_text("Only pictures can be put here").hover()  # it stays
     fail(easel, workflow, "The key was refused. Put a valid OPENAI_API_KEY into .env and start again.")
 
     expect(page.locator(".toast")).to_have_count(2)
@@ -108,6 +108,26 @@ def test_what_is_said_lies_over_nothing_that_is_worked_with(
     page.screenshot(path=tmp_path / "said.png")
     assert page.evaluate(UNDER_TOASTS, surroundings) == []
     assert findings(page) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_said_can_be_read_over_the_large_view(
+    easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
+) -> None:
+    """PG41"""
+    with easel.client() as client:
+        workflow = create(client, name="News", nodes=[image_node()], edges=[])
+        watch(client, start(client, workflow, "fox", basePrompt="a fox", size="512x512", seed=3))
+    page = open_page(browser, complaints, easel.run("login-link"), color_scheme=scheme)
+    canvas_of(page, easel, workflow)
+    page.get_by_test_id("picture").click()
+    expect(page.get_by_test_id("lightbox")).to_be_visible()
+    hand_over(page, "drop", ".react-flow__pane", ("notes.txt", "text/plain", b"no picture"))
+    said = page.get_by_test_id("lightbox").get_by_text("Only pictures can be put here")
+    said.hover()
+    page.screenshot(path=tmp_path / "large.png")
+    expect(said).to_have_css("color", page.evaluate("getComputedStyle(document.body).color"))
     page.context.close()
 
 
