@@ -12,8 +12,8 @@ const PORT = 12;
 export const FARTHEST = { usual: 0.05, large: 0.2 };
 
 /**
- * The zoom from which on cards have icons, and fields that can be hit: further out icons are a smudge of five pixels and half of the
- * work of drawing, and a field is only in the way of a hand that moves its card.
+ * The zoom from which on cards have icons, and fields that a finger can hit: further out icons are a smudge of five pixels and half of
+ * the work of drawing, and a field is only in the way of whoever moves its card.
  */
 export const READABLE_FROM = 0.3;
 
