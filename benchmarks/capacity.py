@@ -6,7 +6,7 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
 from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
 from benchmarks.results import LOWER_BOUND, Row
-from benchmarks.search import in_rounds
+from benchmarks.search import Limit, in_turn
 
 RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
@@ -74,22 +74,22 @@ def _measure(bench: Bench, workload: str, entries: list[tuple[Contender, str]]) 
 
     if bench.given_load is not None:
         for place, entry in enumerate(entries):
-            _add(bench, workload, entry, [(bench.given_load, run(place, bench.given_load)[1])])
+            _add(bench, workload, entry, Limit.given(bench.given_load, run(place, bench.given_load)[1]))
         return
-    found = in_rounds(
+    found = in_turn(
         [start_of(workload, *entry) for entry in entries],
         run,
         lambda seen: seen.srv_cpu,
         tolerance=depth.tolerance,
-        rounds=depth.rounds,
+        looks=depth.looks,
         is_late=lambda: bench.is_late,
         is_quadratic=workload == "W2",
     )
-    for entry, carried in zip(entries, found, strict=True):
-        if not carried and bench.is_late:
+    for entry, limit in zip(entries, found, strict=True):
+        if limit is None and bench.is_late:
             bench.results.leave_out(f"{workload} {entry[0].name}", "no load had passed when the time was up")
         else:
-            _add(bench, workload, entry, carried)
+            _add(bench, workload, entry, limit)
 
 
 def start_of(workload: str, contender: Contender, case: str) -> int:
@@ -97,13 +97,12 @@ def start_of(workload: str, contender: Contender, case: str) -> int:
     return STARTS.get((workload, contender.name, case), ELSEWHERE[workload])
 
 
-def _add(bench: Bench, workload: str, entry: tuple[Contender, str], found: list[tuple[int, Seen]]) -> None:
-    """The round in the middle stands for all."""
+def _add(bench: Bench, workload: str, entry: tuple[Contender, str], limit: Limit[Seen] | None) -> None:
     contender, case = entry
     figures: dict[str, float | None] = {"load": 0}
-    if found:
-        figures = _figures(workload, *found[len(found) // 2])
-        figures |= {"least": found[0][0], "most": found[-1][0], "rounds": len(found)}
+    if limit is not None:
+        figures = _figures(workload, limit.load, limit.seen)
+        figures |= {"least": limit.least, "most": limit.most, "looks": limit.looks}
     bench.results.add(Row(workload, contender.name, figures, case))
 
 

@@ -5,7 +5,7 @@ import msgspec
 from benchmarks.bench import Bench
 from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
 from benchmarks.results import LOWER_BOUND, Row
-from benchmarks.search import in_rounds
+from benchmarks.search import Limit, in_turn
 
 STARTS = {(1, 10): 6_000, (1, 100): 5_000, (100, 1): 2_500}
 ELSEWHERE = 2_000
@@ -13,13 +13,12 @@ SHAPES = ((1, 10), (1, 100), (100, 1))  # rooms, editors in each
 ALL_SHAPES = (*SHAPES, (1, 1), (1, 30), (100, 5))
 SIZES = (10, 1_000, 10_000)  # nodes
 SIZE_EDITORS, SIZE_HZ = 4, 50
-SIZE_MEASURED_S = 4.0
+SIZE_MEASURED_S = 2.5
 
 
 def measure_durable(bench: Bench) -> None:
     _search(bench, ALL_SHAPES if bench.depth.name == "thorough" else SHAPES)
-    for node_count in SIZES:
-        _cost(bench, node_count)
+    _costs(bench)
 
 
 def load_of(rooms: int, editors: int, per_s: int) -> Load:
@@ -47,56 +46,74 @@ def _search(bench: Bench, shapes: tuple[tuple[int, int], ...]) -> None:
 
     if bench.given_load is not None:
         for place, shape in enumerate(shapes):
-            _add(bench, shape, [(bench.given_load, run(place, bench.given_load)[1])])
+            _add(bench, shape, Limit.given(bench.given_load, run(place, bench.given_load)[1]))
         return
-    found = in_rounds(
+    found = in_turn(
         [STARTS.get(shape, ELSEWHERE) for shape in shapes],
         run,
         lambda seen: seen.srv_cpu,
         tolerance=depth.tolerance,
-        rounds=depth.rounds,
+        looks=depth.looks // 2 + 1,  # held against nobody
         is_late=lambda: bench.is_late,
     )
-    for shape, carried in zip(shapes, found, strict=True):
-        if not carried and bench.is_late:
+    for shape, limit in zip(shapes, found, strict=True):
+        if limit is None and bench.is_late:
             bench.results.leave_out(f"W6 {_named(shape)}", "no load had passed when the time was up")
         else:
-            _add(bench, shape, carried)
+            _add(bench, shape, limit)
 
 
 def _named(shape: tuple[int, int]) -> str:
     return f"{shape[0]} × {shape[1]}"
 
 
-def _add(bench: Bench, shape: tuple[int, int], found: list[tuple[int, Seen]]) -> None:
+def _add(bench: Bench, shape: tuple[int, int], limit: Limit[Seen] | None) -> None:
     figures: dict[str, float | None] = {"per_s": 0}
-    if found:
-        per_s, seen = found[len(found) // 2]
+    if limit is not None:
+        seen = limit.seen
         figures = {
-            "per_s": per_s,
+            "per_s": limit.load,
             "stored_p50_ms": seen.ack_p50,
             "stored_p99_ms": seen.ack_p99,
             "server_cpu": seen.srv_cpu,
             "generator_cpu": seen.gen_cpu,
-            "least": found[0][0],
-            "most": found[-1][0],
-            "rounds": len(found),
+            "least": limit.least,
+            "most": limit.most,
+            "looks": limit.looks,
         }
         if seen.is_generator_bound:
             figures[LOWER_BOUND] = 1
     bench.results.add(Row("W6", "easel", figures, _named(shape)))
 
 
-def _cost(bench: Bench, node_count: int) -> None:
+def _costs(bench: Bench) -> None:
+    """Rounds over all sizes in turn; of each size the round in the middle."""
+    found: dict[int, list[dict[str, float | None]]] = {size: [] for size in SIZES}
+    for number in range(bench.depth.rounds):
+        if number and bench.is_late:
+            break
+        for size, rounds in found.items():
+            rounds.append(_cost(bench, size))
+    for size, rounds in found.items():
+        rounds.sort(key=total_us)
+        figures = rounds[len(rounds) // 2] | {"least_us": total_us(rounds[0]), "most_us": total_us(rounds[-1])}
+        bench.results.add(Row("W6 size", "easel", figures, f"{size}"))
+
+
+def _cost(bench: Bench, node_count: int) -> dict[str, float | None]:
     load = msgspec.structs.replace(
         load_of(1, SIZE_EDITORS, SIZE_EDITORS * SIZE_HZ), measured_s=SIZE_MEASURED_S, warmup_s=1.0
     )
     seen = run_of(bench, load, node_count)
     per_s = seen.acked / load.measured_s
-    figures: dict[str, float | None] = {
+    return {
         "server_us_per_op": round(seen.srv_cpu / per_s * 1e6) if per_s else None,
         "database_us_per_op": round(seen.beside_cpu / per_s * 1e6) if per_s else None,
         "stored_p50_ms": seen.ack_p50,
         "stored_p99_ms": seen.ack_p99,
     }
-    bench.results.add(Row("W6 size", "easel", figures, f"{node_count}"))
+
+
+def total_us(figures: dict[str, float | None]) -> float:
+    """CPU of the server and of the database, for one operation."""
+    return (figures["server_us_per_op"] or 0) + (figures["database_us_per_op"] or 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.capacity import DRAG, PUSH
+from benchmarks.durable import total_us
 from benchmarks.errors import BenchmarkError
 from benchmarks.results import LOWER_BOUND, Header, Row, Run
 from benchmarks.slopes import growth_table
@@ -169,7 +170,7 @@ def _bounded(row: Row, value: float) -> str:
 
 def _own_claims(rows: list[Row]) -> list[Ratio]:
     """What is held against Easel itself: a small document, one process."""
-    costs = {row.case: _cost_us(row) for row in rows if row.workload == "W6 size"}
+    costs = {row.case: total_us(row.figures) for row in rows if row.workload == "W6 size"}
     small, large = costs.get(SMALL), costs.get(LARGE)
     found = []
     if small and large:
@@ -182,10 +183,6 @@ def _own_claims(rows: list[Row]) -> list[Ratio]:
             shown = (f"{busier:.2f} cores in the busier of two", f"{one:.2f} in one")
             found.append(Ratio("W10", row.case, shown, gain, 1.7, True))
     return found
-
-
-def _cost_us(row: Row) -> float:
-    return (row.figures["server_us_per_op"] or 0) + (row.figures["database_us_per_op"] or 0)
 
 
 def _line(ratio: Ratio) -> str:

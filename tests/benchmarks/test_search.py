@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import random
 from itertools import groupby
+from statistics import mean, stdev
 
 import pytest
 
-from benchmarks.search import Attempt, highest, in_rounds, nearby
+from benchmarks.search import LARGEST, Attempt, Limit, Staircase, highest, in_turn
 
 
 class Server:
@@ -42,39 +44,73 @@ def test_search_says_zero_when_nothing_passes() -> None:
     assert highest(lambda _: Attempt(False, 1.0), 32, 1.07) == 0
 
 
-@pytest.mark.parametrize(("limit", "found"), [(100, 100), (105, 100), (106, 106), (120, 119), (1_000, 126)])
-def test_second_look_goes_up_while_it_passes(limit: int, found: int) -> None:
-    assert nearby(100, lambda load: (load <= limit, load)) == (found, found)
+def looked(start: int, outcomes: str) -> Staircase[int]:
+    """`+` for a pass."""
+    stair = Staircase[int](start)
+    for outcome in outcomes:
+        stair.note(outcome == "+", stair.load)
+    return stair
 
 
-@pytest.mark.parametrize(("limit", "found"), [(99, 94), (90, 89), (80, 79)])
-def test_second_look_goes_down_until_it_passes(limit: int, found: int) -> None:
-    assert nearby(100, lambda load: (load <= limit, load)) == (found, found)
+def test_staircase_goes_up_after_a_pass_and_down_after_a_failure() -> None:
+    assert [looked(100, "+-+-++"[:count]).load for count in range(7)] == [100, 106, 100, 106, 100, 106, 112]
+    assert looked(LARGEST, "+").load == LARGEST
+    assert looked(1, "-").load == 1
+    assert looked(1, "+").load == 2
 
 
-@pytest.mark.parametrize("load", [0, 1, 100])
-def test_second_look_gives_up(load: int) -> None:
-    assert nearby(load, lambda _: (False, 0)) is None
+def test_limit_is_the_mean_of_where_the_staircase_went_from_its_first_turn_on() -> None:
+    limit = looked(100, "+++-+-").limit()  # 100 106 112 119 112 119, and 112 would be next
+
+    assert limit == Limit(load=115, seen=112, least=112, most=119, looks=6)
 
 
-def test_rounds_go_over_all_entries_in_turn_and_the_least_comes_first() -> None:
+def test_limit_that_never_turned_is_the_largest_that_passed() -> None:
+    assert looked(LARGEST, "+++").limit() == Limit(LARGEST, LARGEST, LARGEST, LARGEST, 3)
+    assert looked(100, "++").limit() == Limit(106, 106, 106, 106, 2)
+
+
+@pytest.mark.parametrize("outcomes", ["", "-", "---"])
+def test_nothing_that_passed_is_no_limit(outcomes: str) -> None:
+    assert looked(100, outcomes).limit() is None
+
+
+def test_limit_varies_less_than_the_largest_load_that_passed() -> None:
+    """Of a server that carries 1,000, give or take 10 % from one look to the next."""
+    seed = 7
+    luck, limits, largest = random.Random(seed), list[int](), list[int]()
+    for _ in range(200):
+        stair, passed = Staircase[None](1_000), [1]
+        for _ in range(9):
+            load = stair.load
+            stair.note(load <= 1_000 * luck.gauss(1, 0.1), None)
+            passed += [load] if stair.load > load else []
+        limit = stair.limit()
+        limits += [limit.load] if limit else []
+        largest.append(max(passed))
+
+    assert len(limits) > 190, seed
+    assert abs(mean(limits) / 1_000 - 1) < 0.02, seed
+    assert stdev(limits) < stdev(largest) < 100, seed
+
+
+def test_all_entries_are_looked_at_in_turn() -> None:
     limits, asked = [50, 80], list[int]()
 
     def run(place: int, load: int) -> tuple[bool, int]:
         asked.append(place)
-        return load <= limits[place] + len(asked) % 3, load
+        return load <= limits[place], load
 
-    found = in_rounds([40, 40], run, lambda _: 0.9, tolerance=1.1, rounds=3, is_late=lambda: False)
+    found = in_turn([40, 40], run, lambda _: 0.9, tolerance=1.1, looks=3, is_late=lambda: False)
 
-    assert [len(carried) for carried in found] == [3, 3]
-    assert all(carried == sorted(carried) for carried in found)
-    assert [place for place, _ in groupby(asked)] == [0, 1] * 4, "each is searched, then three rounds over both"
+    assert [limit and limit.looks for limit in found] == [3, 3]
+    assert [place for place, _ in groupby(asked)] == [0, 1] * 4, "each is searched, then three looks at both"
 
 
 def test_when_it_is_late_before_anything_passed_nothing_is_claimed() -> None:
-    found = in_rounds([10], lambda _, load: (True, load), lambda _: 1.0, tolerance=1.1, rounds=3, is_late=lambda: True)
+    found = in_turn([10], lambda _, load: (True, load), lambda _: 1.0, tolerance=1.1, looks=3, is_late=lambda: True)
 
-    assert found == [[]]
+    assert found == [None]
 
 
 def test_search_that_has_become_late_ends_with_what_has_passed() -> None:
@@ -84,7 +120,7 @@ def test_search_that_has_become_late_ends_with_what_has_passed() -> None:
         asked.append(load)
         return True, load
 
-    found = in_rounds([100], run, lambda _: 0.5, tolerance=1.01, rounds=3, is_late=lambda: len(asked) >= 2)
+    found = in_turn([100], run, lambda _: 0.5, tolerance=1.01, looks=3, is_late=lambda: len(asked) >= 2)
 
     assert asked == [100, 195, 195]
-    assert found == [[(195, 195)]]
+    assert found == [Limit(195, 195, 195, 195, 1)]
