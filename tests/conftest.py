@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -28,6 +30,8 @@ from tests.lanes import Lanes, waiting_first
 
 DATABASE, REDIS = "EASEL_TEST_DATABASE_URL", "EASEL_TEST_REDIS_URL"
 DROP_TRIES = 50
+MOST_BYTES = 4 << 30
+"""Of databases and their write-ahead log, in a whole run."""
 _started: list[EmbeddedPostgres | EmbeddedRedis] = []
 _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -40,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the many servers would compile all of Easel again
     global _folder  # noqa: PLW0603 - one run, one set of services
-    _folder = tempfile.TemporaryDirectory(prefix="easel-tests-")
+    _folder = tempfile.TemporaryDirectory(prefix="easel-tests-", dir=memory_disk())
     data = DataDir(Path(_folder.name))
     if DATABASE not in os.environ:
         postgres = EmbeddedPostgres(data)
@@ -50,6 +54,18 @@ def pytest_configure(config: pytest.Config) -> None:
         redis = EmbeddedRedis(data)
         os.environ[REDIS] = redis.start()
         _started.append(redis)
+
+
+def memory_disk() -> Path | None:
+    """Where databases that outlive no run wait for no disk; None where there is too little room for them."""
+    shared = Path("/dev/shm")
+    has_room = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free >= MOST_BYTES
+    return shared if has_room and available_bytes() >= 2 * MOST_BYTES else None
+
+
+def available_bytes() -> int:
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) << 10 if found else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

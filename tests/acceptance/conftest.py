@@ -23,6 +23,8 @@ from app.embedded.datadir import State, read_state
 
 ADMIN_TOKEN = "acceptance-tests-admin-token"
 OURS = (sys.executable, "-m", "app.cli")
+SCHEMES = pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
+"""A journey looks otherwise in the dark and goes the same way; axe-core looks at both each time."""
 expect.set_options(timeout=15_000)  # two cores, and two tests at once
 _READY = re.compile(r"Easel is ready: (?P<url>http://127\.0\.0\.1:\d+)/login\?token=(?P<token>\S+)\n")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import create
@@ -16,7 +16,7 @@ from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_templates_begin_a_canvas_and_one_step_takes_them_back(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:

@@ -13,15 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import by_id, create, image_node
 from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
 
 pytestmark = pytest.mark.browser
-
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 class Wire:

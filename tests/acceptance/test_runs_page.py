@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_first_light import create, image_node, start, watch
 
@@ -84,7 +84,7 @@ def test_a_list_that_cannot_be_had_says_so_and_is_asked_for_again(page: Page, co
     complaints[:] = [said for said in complaints if "net::ERR_FAILED" not in said]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_everybody_can_use_it(page: Page, scheme: Any) -> None:
     """PG17"""
     page.emulate_media(color_scheme=scheme)

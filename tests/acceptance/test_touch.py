@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import by_id, create, image_node
@@ -65,7 +65,7 @@ def long_press(page: Page, part: Locator) -> None:
     fingers.touch("touchEnd")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_everything_is_in_reach_of_a_finger(
     easel: RunningEasel, browser: Browser, complaints: list[str], workflow: dict[str, Any], tmp_path: Path, scheme: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import create, image_node, start, watch
 
@@ -64,7 +64,7 @@ def pull(page: Page, port: Locator, onto: Locator) -> None:
     page.mouse.move(*middle_of(onto), steps=8)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_refused_wire_says_why_at_the_pointer(
     easel: RunningEasel, browser: Browser, complaints: list[str], tmp_path: Path, scheme: str
 ) -> None:
