@@ -181,9 +181,9 @@ class Graph:
                 workflow = (self.name, self.viewport)
         return Touched(nodes, edges, workflow)
 
-    def settle(self) -> None:
-        """What was done stays done."""
-        self._journal.clear()
+    def settle(self, mark: int | None = None) -> None:
+        """What was done stays done; with `mark`, what was done before it."""
+        del self._journal[:mark]
 
 
 def _mark(index: dict[str, set[str]], key: str, member: str, *, present: bool) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from canvas.push import Batch, Ledger, Push
 
 Client = tuple[str, str]
+NONE: Mapping[Client, int] = MappingProxyType({})
 
 
 class Numbers:
@@ -24,18 +28,25 @@ class Numbers:
     def forget(self, client: Client) -> None:
         self._used.pop(client, None)
 
-    def ledger_for(self, pushes: list[Push]) -> Ledger | None:
+    def ledger_for(self, pushes: list[Push], on_the_way: Mapping[Client, int] = NONE) -> Ledger | None:
         """The store's ledger, if each push has its client's next number; None: only the store can tell.
+
+        `on_the_way` there are these, which count as used.
 
         Whoever decides by it has the store refuse numbers that are used: numbers have no gaps, so one that is free and
         follows a used one is the next.
         """
+        before: dict[Client, int] = {}
         last: dict[Client, int] = {}
         for push in pushes:
             if push.client is None:
                 continue
-            before = last.get(push.client, self._used.get(push.client))
-            if before is None or push.author.client_seq != before + 1:
+            if push.client not in last:
+                used = on_the_way.get(push.client, self._used.get(push.client))
+                if used is None:
+                    return None
+                before[push.client] = last[push.client] = used
+            last[push.client] += 1
+            if push.author.client_seq != last[push.client]:
                 return None
-            last[push.client] = before + 1
-        return Ledger({client: self._used[client] for client in last}, {})
+        return Ledger(before, {})

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -26,12 +26,11 @@ from canvas.relay.port import OpsHint, Relay
 from canvas.room import Answer, Close, Effect, Room, Send
 from canvas.store.port import CanvasStore, Head, Lock
 from canvas.waiting import Waiting
+from canvas.write_ahead import BREATH, RoomLock, WriteAhead
 
 log = structlog.get_logger(__name__)
 
-BREATH = 25  # pushes that are applied in a row, some 2 ms: then whoever else waits has a turn
 RETRY_S = 0.25  # between commits while PostgreSQL is away
-_NOT_YET = datetime.min.replace(tzinfo=UTC)  # the time of what is not stored
 
 
 class Socket(Protocol):
@@ -71,7 +70,7 @@ class OpenRoom:
         self, room: Room, store: CanvasStore, relay: Relay, tasks: Tasks, has_news: Callable[[OpenRoom], None]
     ) -> None:
         self.room = room
-        self.lock = asyncio.Lock()
+        self.lock = RoomLock()
         self.sockets: dict[str, Socket] = {}
         self.others: dict[str, float] = {}
         """Other processes that have this room open, and when each was last heard: they are told of commits."""
@@ -87,8 +86,7 @@ class OpenRoom:
         self.waiting = Waiting()
         self._unsure: set[Push] = set()
         """Pushes whose commit failed: it may have happened all the same."""
-        self._writes_alone = True
-        """So it was at the last commit: nobody else had written to the log since the one before."""
+        self._ahead = WriteAhead(room, store, self.waiting, self.lock)
         self._answers: dict[Push, asyncio.Future[Result]] = {}
         self._untold: Batch | None = None
         """It is stored, and nobody has heard of it yet."""
@@ -255,6 +253,10 @@ class OpenRoom:
                 async with self.lock:
                     pushes = self.waiting.take()  # now, not before: whoever held the lock may have answered some
                     await self._commit(pushes)
+                    while self._ahead.decided:
+                        self._settled(pushes)
+                        pushes = self._ahead.decided
+                        await self._commit(pushes)
             except NotFound as error:
                 self.end(protocol.DELETED, "This workflow was deleted.")
                 self._fail(pushes, error)
@@ -266,6 +268,7 @@ class OpenRoom:
                 self._fail(pushes, error)
                 again = [push for push in pushes if push.session_id in self.sockets]
                 self.waiting.put_back(again)
+                self.waiting.settle([push for push in pushes if push not in again])
                 self._unsure.update(again)
                 await asyncio.sleep(RETRY_S)
             except Invalid as error:  # the database refuses what the rules let pass
@@ -274,15 +277,19 @@ class OpenRoom:
                 log.exception("room.commit_broke", workflow=self.room.workflow_id)
                 self._isolate(pushes, EaselError("Easel made a mistake with this change. It has been logged."))
             else:
-                self.waiting.settle(pushes)
-                if self._unsure:
-                    self._unsure.intersection_update(self.waiting)
+                self._settled(pushes)
         self._unsure.clear()
+
+    def _settled(self, pushes: list[Push]) -> None:
+        self.waiting.settle(pushes)
+        if self._unsure:
+            self._unsure.intersection_update(self.waiting)
 
     def _isolate(self, pushes: list[Push], error: EaselError) -> None:
         """Find whose fault it was, so that the others do not pay for it: alone, a push that fails is refused."""
         if len(pushes) == 1 and pushes[0].refused is not None:  # and not even the refusal can be stored
             self._fail(pushes, error)
+            self.waiting.settle(pushes)
             self._drop(
                 pushes[0].session_id, protocol.RESYNC, "This change could not be answered. Come back and resume."
             )
@@ -305,39 +312,13 @@ class OpenRoom:
         for outcome, count in Counter(result.outcome for _, result in batch.decisions).items():
             TRANSACTIONS.labels(outcome).inc(count)
         self._untold = batch
-        if not self.waiting:
+        if not self.waiting and not self._ahead.decided:
             self.tell()
 
     async def _write(self, pushes: list[Push]) -> Batch:
         """Takes from `pushes` those that turn out to be committed already."""
-        batch = await self._write_ahead(pushes)
+        batch = await self._ahead.write(pushes, self.tell) if not self._unsure else None
         return batch if batch is not None else await self._write_under_lock(pushes)
-
-    async def _write_ahead(self, pushes: list[Push]) -> Batch | None:
-        """Decided by what this room knows, written if the store finds that true: one statement, no lock held meanwhile.
-
-        None: nothing was written, for anything that surprises; `_write_under_lock` settles it. So it does, too, where
-        there is nothing to write: what is answered without the store could be long out of date.
-        """
-        room = self.room
-        if not self._writes_alone or self._unsure or any(push.reaches_back for push in pushes):
-            return None
-        ledger = room.numbers.ledger_for(pushes)
-        if ledger is None:
-            return None
-        try:
-            batch = await self._prepare(pushes, ledger, Past(), _NOT_YET)
-            asyncio.get_running_loop().call_soon(self.tell)  # when the statement has left: PostgreSQL works meanwhile
-            self._writes_alone = not batch.is_empty and await self._store.append(
-                room.workflow_id, room.epoch, room.seq, batch
-            )
-        except BaseException:
-            room.abandon()
-            raise
-        if self._writes_alone:
-            return batch
-        room.abandon()
-        return None
 
     async def _write_under_lock(self, pushes: list[Push]) -> Batch:
         self.tell()
@@ -345,9 +326,10 @@ class OpenRoom:
         try:
             async with self._store.lock(room.workflow_id) as lock:
                 self.check_epoch(lock.head.epoch)
-                self._writes_alone = lock.head.seq == room.seq
+                self._ahead.is_alone = lock.head.seq == room.seq
                 ledger = await lock.ledger(pushes)
                 done = await self._advance_under(lock, room.answered(pushes, ledger))
+                self.waiting.settle(done)
                 pushes[:] = [push for push in pushes if push not in done]
                 batch = await self._prepare(pushes, ledger, await lock.past(pushes), lock.head.at)
                 if not batch.is_empty:

@@ -83,6 +83,12 @@ class Batch(msgspec.Struct):
     numbered: list[Decision] = []
     """Pushes whose number is used now: not those answered before, not those after a gap."""
     touched: Touched = msgspec.field(default_factory=lambda: Touched({}, {}, None))
+    end: int = 0
+    """Where the document's journal stood when it was decided: what comes after it belongs to the next batch."""
+
+    @property
+    def pushes(self) -> list[Push]:
+        return [push for push, _ in self.decisions]
 
     @property
     def is_empty(self) -> bool:

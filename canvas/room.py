@@ -119,6 +119,8 @@ class Room:
         self.numbers = Numbers()
         self._expelled: set[str] = set()
         """Sessions that lost their access: what they pushed before and was not committed yet is refused."""
+        self.role_changes = 0
+        """Whoever has decided something by the roles of before decides it again."""
         self._snapshot: tuple[int, list[bytes]] | None = None
 
     # Coming and going
@@ -199,6 +201,7 @@ class Room:
         role = role and lesser(role, session.at_most)
         if session.role == role:
             return []
+        self.role_changes += 1
         if role is None:
             self._expelled.add(session_id)
             self.leave(session_id)
@@ -235,7 +238,7 @@ class Room:
         batch.decisions.append((push, result))
 
     def prepared(self, batch: Batch) -> None:
-        batch.touched = self.graph.touched()
+        batch.touched, batch.end = self.graph.touched(), self.graph.mark()
 
     def _answer_from(self, ledger: Ledger, push: Push) -> Result | None:
         """What a number that is not the client's next one is answered."""
@@ -302,7 +305,7 @@ class Room:
 
     def committed(self, batch: Batch) -> None:
         """The batch is stored. `told` must follow before anything else is said to anybody."""
-        self.graph.settle()
+        self.graph.settle(batch.end)
         self.seq = batch.seq
         self.numbers.learn_from(batch)
 
@@ -311,9 +314,9 @@ class Room:
         batch.encoded = protocol.encode_each(batch.transactions)
         return self._told(batch.transactions, batch.encoded, batch.decisions)
 
-    def abandon(self) -> None:
-        """Nothing of the batch was stored: the document is as before."""
-        self.graph.roll_back(0)
+    def abandon(self, after: Batch | None = None) -> None:
+        """Nothing of the batch was stored: the document is as before it, or as `after` leaves it."""
+        self.graph.roll_back(after.end if after is not None else 0)
 
     def answered(self, pushes: list[Push], ledger: Ledger) -> list[Decision]:
         """Those that were committed before, as they were answered then: their answer was lost."""

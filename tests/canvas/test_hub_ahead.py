@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from canvas import open_room
 from canvas.ops import Remove, Update
 from canvas.protocol import ResumePoint
+from canvas.push import Batch, Push
 from canvas.relay.memory import MemoryRelay
+from canvas.room import Room
 from tests.canvas.world import World, adding, by_request, numbered
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +157,93 @@ async def test_what_is_stored_is_told_before_a_number_says_so(world: World) -> N
     assert bob.seqs()[-1] == bob.of("pong")[-1]["seq"] == 1
     world.store.passes.release()
     await bob.until_seq(2)
+
+
+async def test_what_comes_while_a_commit_is_stored_is_decided_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PU14: so nothing is left to decide when it is its turn; and whoever comes in does not wait for all of them"""
+    decided: list[int] = []
+    decide = Room.decide
+
+    def noted(room: Room, batch: Batch, push: Push, *others: Any) -> None:
+        decided.append(push.author.client_seq or 0)
+        decide(room, batch, push, *others)
+
+    monkeypatch.setattr(Room, "decide", noted)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await ada.push(2, Update("node", "a", {"/data/p": 1}))
+    await turns()
+    await bob.push(3, Update("node", "a", {"/data/p": 3}))  # a number after a gap: only the store can tell
+    await turns()
+    assert decided == [1, 2]
+
+    coming = asyncio.create_task(world.client(hub, world.bob, "another tab").join())
+    await turns()
+    await ada.push(3, Update("node", "a", {"/data/p": 2}))
+    world.store.passes.release()
+    world.store.passes.release()
+    assert (await coming).of("welcome")[0]["seq"] == 2
+    world.store.passes.release()
+    await ada.until_seq(3)
+
+    await bob.until(lambda message: message["type"] == "result")
+
+    assert await world.log() == [1, 2, 3]
+    assert bob.of("result")[0]["error"]["code"] == "SEQ_GAP"
+
+
+async def test_what_was_decided_ahead_of_a_commit_that_failed_is_decided_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PU14, PU9"""
+    monkeypatch.setattr(open_room, "RETRY_S", 0)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    world.store.fail_before_commit = 1
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await ada.push(2, Update("node", "a", {"/data/p": 1}))
+    await bob.push(1, Update("node", "a", {"/data/q": 1}))
+    await turns()
+
+    for _ in range(9):
+        world.store.passes.release()
+    await ada.until_seq(3)
+    await bob.until_seq(3)
+
+    assert [result["outcome"] for result in (*ada.of("result"), *bob.of("result"))] == ["commit"] * 3
+    assert (await hub.read(world.id)).graph.nodes_in_order() == await world.stored()
+
+
+async def test_the_role_counts_that_is_there_when_the_next_commit_begins(world: World) -> None:
+    """PU13: whatever was decided while the one before was stored"""
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await bob.push(1, adding("b"))
+    await turns()
+    hub._rooms[world.id].room.change_role(bob.session_id, "viewer")
+
+    for _ in range(3):
+        world.store.passes.release()
+    await bob.until(lambda message: message["type"] == "result")
+
+    assert bob.of("result")[0]["error"]["code"] == "FORBIDDEN"
+    assert [node["id"] for node in await world.stored()] == ["a"]
+
+
+async def turns() -> None:
+    """For everybody who is ready, and for those whom that makes ready."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def epoch(world: World) -> str:
