@@ -21,7 +21,7 @@ from jobs.images.sandbox import PictureWorkers
 from jobs.images.watermark import stamp
 
 SIZE = (4000, 3000)
-ROUNDS, PICTURES_A_ROUND = 3, 5
+ROUNDS, PICTURES_A_ROUND = 6, 3
 FORMATS = ("webp", "jpeg")
 NAME = "Ada Lovelace"
 SCRIPT = Path(__file__).with_name("sharp_variants.mjs")

@@ -25,7 +25,7 @@ from benchmarks.results import Row
 
 HERE = Path(__file__).parent
 NODES, CONNECTIONS = 100, 16
-ROUNDS, WARM_UP_S, MEASURED_S = 3, 0.5, 2.0
+ROUNDS, WARM_UP_S, MEASURED_S = 7, 0.3, 1.2
 CASES = ("read", "write", "list")
 PEER = "FastAPI, SQLAlchemy"
 START_TIMEOUT_S, PATIENCE_S = 30, 10

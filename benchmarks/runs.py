@@ -23,7 +23,7 @@ from canvas.client import Canvas, open_canvas
 from jobs.queue import POLL_EVERY_S, ArqDoorbell, answer_bells
 from jobs.store.bells import BATCH, Bell
 
-ROUNDS, JOBS, CONCURRENCY = 3, 15 * BATCH, 8
+ROUNDS, JOBS, CONCURRENCY = 5, 10 * BATCH, 8
 ALONE, TOGETHER = 60, 60
 WARM_UP = 3
 PICTURE = {"basePrompt": "A fox in the snow", "size": "256x256"}
