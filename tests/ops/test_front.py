@@ -8,6 +8,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -54,10 +55,11 @@ def caddyfile(ports: list[int], server: str, store: str) -> str:
 @pytest.fixture(scope="module")
 def front(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder, ports = tmp_path_factory.mktemp("front"), [free_port() for _ in range(4)]
-    with empty_database() as url, rclone(folder / "store") as storage:
+    with empty_database() as url, rclone(folder / "store") as storage, ExitStack() as running:
         asyncio.run(migrate(url))
         environment = {"EASEL_DATABASE_URL": url, "EASEL_REDIS_URL": redis_url, "EASEL_DATA_DIR": str(folder / "data")}
         site = Site(environment | {"EASEL_TRUSTED_PROXIES": "127.0.0.1"})
+        running.callback(site.ends)
         server = site.serves()
         endpoint = parse_qs(urlsplit(storage).query)["endpoint"][0]
         text = caddyfile(ports, urlsplit(server.url).netloc, urlsplit(endpoint).netloc)
@@ -66,7 +68,6 @@ def front(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             front = f"http://127.0.0.1:{ports[0]}"
             server.url = front
             yield Front(front, f"http://127.0.0.1:{ports[1]}", site.person(server))
-        site.ends()
 
 
 class _caddy:  # noqa: N801 - a context manager
