@@ -162,6 +162,9 @@ def test_dialogs_and_menus_of_the_canvas(
     panel.get_by_role("button", name="Keep a version").click()
     expect(panel.get_by_test_id("version").first).to_be_visible()
     found["history"] = findings(page)
+    page.keyboard.press("p")
+    expect(page.get_by_test_id("drawer-tile").first).to_be_visible()
+    found["drawer"] = findings(page)
     answer = page.goto(f"{easel.url}/nowhere")
     assert answer is not None
     assert answer.status == 404

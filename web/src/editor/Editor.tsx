@@ -3,7 +3,8 @@ import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 import { EaselError, type PushError } from "../client";
-import { CanvasContext, useJoinedCanvas, type CanvasState } from "../react";
+import { closeDrawer, useDrawer } from "../drawer/panel";
+import { CanvasContext, useJoinedCanvas, useMayEdit, type CanvasState } from "../react";
 import { closeHistory, useHistoryPanel } from "../history/panel";
 import { http, useMe } from "../session";
 import { Loading } from "../ui/Loading";
@@ -15,6 +16,7 @@ import { Stage } from "./Stage";
 import { TopBar } from "./TopBar";
 import { WorkflowIdContext } from "./workflowId";
 
+const Drawer = lazy(() => import("../drawer/Drawer"));
 const History = lazy(() => import("../history/History"));
 
 const SIGNED_OUT = 4100;
@@ -65,7 +67,10 @@ export function Editor({ workflowId }: { workflowId: string }) {
 function OpenCanvas({ workflowId }: { workflowId: string }) {
   const { isOpen: hasHistory, shown: version } = useHistoryPanel();
   const isCovered = version !== null;
+  const mayEdit = useMayEdit();
+  const hasDrawer = useDrawer((state) => state.isOpen) && mayEdit;
   useEffect(() => closeHistory, []);
+  useEffect(() => closeDrawer, []);
   return (
     <>
       <Stage isCovered={isCovered} />
@@ -74,6 +79,11 @@ function OpenCanvas({ workflowId }: { workflowId: string }) {
       {hasHistory && (
         <Suspense>
           <History workflowId={workflowId} />
+        </Suspense>
+      )}
+      {hasDrawer && (
+        <Suspense>
+          <Drawer />
         </Suspense>
       )}
     </>

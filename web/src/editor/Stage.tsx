@@ -1,6 +1,7 @@
 import { Background, BackgroundVariant, Controls, SelectionMode, useReactFlow } from "@xyflow/react";
 import { memo, useRef, useState, type PointerEvent } from "react";
 import type { XY } from "../client";
+import { toggleDrawer } from "../drawer/panel";
 import { openHistory } from "../history/panel";
 import { ourType } from "../nodes/ours";
 import { useCanvas, useCanvasState, useMayEdit, type Wire } from "../react";
@@ -114,6 +115,7 @@ export const Stage = memo(function Stage({ isCovered }: { isCovered: boolean }) 
     "zoom-in": byHand(() => flow.zoomIn({ duration: 120 })),
     "zoom-out": byHand(() => flow.zoomOut({ duration: 120 })),
     history: openHistory,
+    pictures: toggleDrawer,
     export: () => exportCanvas(canvas, flow.getViewport()),
     help: () => setHelpOpen(true),
   };

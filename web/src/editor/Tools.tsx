@@ -1,9 +1,11 @@
+import { useDrawer } from "../drawer/panel";
 import { useCanvas, useCanvasState, useMayEdit } from "../react";
 import { Button } from "../ui/Button";
 import type { Act } from "./shortcuts";
 
 export function Tools({ acts }: { acts: Readonly<Record<Act, () => void>> }) {
   const mayEdit = useMayEdit();
+  const hasDrawer = useDrawer((state) => state.isOpen);
   return (
     <div className="bar bar--tools" role="toolbar" aria-label="Tools">
       {mayEdit && (
@@ -13,6 +15,7 @@ export function Tools({ acts }: { acts: Readonly<Record<Act, () => void>> }) {
       )}
       {mayEdit && <Button look="ghost" icon="search" aria-label="Add another node (Space)" onClick={acts["add-node"]} />}
       {mayEdit && <Button look="ghost" icon="upload" aria-label="Upload a picture (U)" onClick={acts.upload} />}
+      {mayEdit && <Button look="ghost" icon="gallery" aria-label="Add one of your pictures (P)" data-testid="pictures" aria-expanded={hasDrawer} onClick={acts.pictures} />}
       {mayEdit && <UndoRedo />}
       <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={acts["fit-view"]} />
       <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={acts.help} />

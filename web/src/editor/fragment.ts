@@ -4,6 +4,9 @@
  */
 import { isBag, LOCAL_FIELDS, newId, type EdgeRecord, type GraphDocument, type NodeRecord, type Op, type XY } from "../client";
 
+/** What a fragment is dragged as; no text field takes it. */
+export const NODES = "application/x-easel-nodes";
+
 export interface Fragment {
   /** Parents before their children; those without a parent in here stand in coordinates of the canvas. */
   nodes: readonly NodeRecord[];

@@ -11,6 +11,7 @@ export type Act =
   | "group"
   | "help"
   | "history"
+  | "pictures"
   | "redo"
   | "select-all"
   | "undo"
@@ -36,6 +37,7 @@ const ADD: readonly Shortcut[] = [
   { keys: "Double click", label: "Add a node here", chapter: "Add" },
   { keys: "I", label: "Add an image node", act: "add-image", chapter: "Add" },
   { keys: "U", label: "Add a picture from a file", act: "upload", chapter: "Add" },
+  { keys: "P", label: "Add one of your pictures", act: "pictures", chapter: "Add" },
   { keys: "L", label: "Wire what is selected, from left to right", act: "wire", chapter: "Add" },
   { keys: "Ctrl Enter", label: "Generate, while writing a prompt", chapter: "Add" },
 ];

@@ -21,6 +21,15 @@ export function freeSpot(wanted: Area, taken: readonly Area[], view: Area): XY |
   return null;
 }
 
+const BARS = 80; // above and below
+
+/** What of the screen neither the bars nor an open panel hide: the panel is at the right, or on a phone at the bottom. */
+export function roomBeside(screen: { width: number; height: number }, panel?: { left: number; top: number; width: number }) {
+  const room = { left: 0, top: BARS, right: screen.width, bottom: screen.height - BARS };
+  if (panel === undefined) return room;
+  return panel.width > screen.width / 2 ? { ...room, bottom: panel.top } : { ...room, right: panel.left };
+}
+
 function isInside(box: Area, view: Area): boolean {
   const [right, bottom] = [view.x + view.width, view.y + view.height];
   return box.x >= view.x && box.y >= view.y && box.x + box.width <= right && box.y + box.height <= bottom;

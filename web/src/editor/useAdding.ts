@@ -6,8 +6,7 @@ import { useCanvas, type Wire } from "../react";
 import { say } from "../ui/toasts";
 import { addCard, selectedIds } from "./edits";
 import { CARD } from "./fragment";
-import { FRAME } from "./frames";
-import { freeSpot } from "./spot";
+import { useFreeSpot } from "./useFreeSpot";
 import { cardAt, useWiring } from "./useWiring";
 import { writeIn } from "./writing";
 
@@ -18,7 +17,6 @@ interface Adding {
 }
 
 const PICTURE_HEIGHT = 280;
-const BARS = 80; // on the screen, above and below
 const GROUND = ".react-flow__pane, .react-flow__node-group > .group"; // a frame's, too
 const GAP = 80; // for the wire between two cards
 
@@ -31,6 +29,7 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
   const canvas = useCanvas();
   const flow = useReactFlow();
   const { draw } = useWiring();
+  const freeOf = useFreeSpot();
   const [adding, setAdding] = useState<Adding | null>(null);
 
   const spotFor = (screen: XY): XY => {
@@ -41,19 +40,6 @@ export function useAdding(mayEdit: boolean, pointer: () => XY) {
   const begin = (id: string): void => {
     canvas.select([id]);
     writeIn(id);
-  };
-  /** The place on the canvas, or the nearest one where the card covers none. */
-  const freeOf = (place: XY): XY => {
-    const [from, to] = [{ x: 0, y: BARS }, { x: window.innerWidth, y: window.innerHeight - BARS }].map((corner) => flow.screenToFlowPosition(corner));
-    if (from === undefined || to === undefined) return place;
-    const nodes = canvas.store.getState().nodes.filter(({ type }) => type !== FRAME);
-    const taken = nodes.flatMap(({ id }) => {
-      const node = flow.getInternalNode(id);
-      return node === undefined ? [] : { ...node.internals.positionAbsolute, width: node.measured.width ?? 0, height: node.measured.height ?? 0 };
-    });
-    const jitter = 24 * (nodes.length % 5); // where everything is full, several in a row can be told apart
-    const view = { ...from, width: to.x - from.x, height: to.y - from.y };
-    return freeSpot({ ...place, ...CARD }, taken, view) ?? { x: place.x + jitter, y: place.y + jitter };
   };
   const addInMiddle = (): void => {
     // The card grows downwards when its picture comes: leave it room above the toolbar.

@@ -5,13 +5,14 @@ import { useCanvas } from "../react";
 import { say } from "../ui/toasts";
 import { isPicture, TAKEN, titleOf } from "../upload/upload";
 import { startUpload } from "../upload/uploads";
-import { addCard } from "./edits";
+import { addCard, plant } from "./edits";
+import { NODES, readFragment } from "./fragment";
 import { useWorkflowId } from "./workflowId";
 
 const ACROSS = 4;
 const STEP = 320; // a card and the room between two
 
-/** Pictures that are dropped on the canvas or pasted: each becomes a node, and is sent from there. */
+/** Pictures that are dropped on the canvas or pasted: each becomes a node; files are sent from there. */
 export function useIncomingPictures(mayEdit: boolean, middle: () => XY) {
   const canvas = useCanvas();
   const workflowId = useWorkflowId();
@@ -49,23 +50,29 @@ export function useIncomingPictures(mayEdit: boolean, middle: () => XY) {
     return () => window.removeEventListener("paste", onPaste);
   }, []);
 
+  const onDropped = ({ dataTransfer, clientX: x, clientY: y }: DragEvent): void => {
+    const fragment = readFragment(dataTransfer.getData(NODES));
+    if (fragment !== null) plant(canvas, fragment, flow.screenToFlowPosition({ x, y }));
+    else take([...dataTransfer.files], { x, y });
+  };
   const hasFiles = (event: DragEvent): boolean => mayEdit && event.dataTransfer.types.includes("Files");
+  const hasNodes = (event: DragEvent): boolean => mayEdit && event.dataTransfer.types.includes(NODES);
   return {
     isOver,
     onDragOver: (event: DragEvent) => {
-      if (!hasFiles(event)) return;
+      if (!hasFiles(event) && !hasNodes(event)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = "copy";
-      setOver(true);
+      setOver(hasFiles(event));
     },
     onDragLeave: (event: DragEvent) => {
       if (!(event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget))) setOver(false);
     },
     onDrop: (event: DragEvent) => {
-      if (!hasFiles(event)) return;
+      if (!hasFiles(event) && !hasNodes(event)) return;
       event.preventDefault();
       setOver(false);
-      take([...event.dataTransfer.files], { x: event.clientX, y: event.clientY });
+      onDropped(event);
     },
   };
 }

@@ -4,16 +4,15 @@ import { canvasPath, navigate } from "../route";
 import { http } from "../session";
 import { Button } from "../ui/Button";
 import { sayError } from "../ui/toasts";
+import { cardOf } from "./cardOf";
 
-/** The node that would make this picture again, beside what there is on its new canvas. */
+/** The picture as a node, beside what there is on its new canvas. */
 export function nodeLike(render: Render, nodes: readonly NodeRecord[]): NodeRecord {
-  const { prompt, seed, provider, model } = render.origin;
   const right = nodes.filter((node) => node.parentId == null).map(({ position, width }) => position.x + (width ?? 280));
   const top = nodes.filter((node) => node.parentId == null).map(({ position }) => position.y);
   const position = nodes.length === 0 ? { x: 0, y: 0 } : { x: Math.max(0, ...right) + 60, y: Math.min(...top, Infinity) };
   if (!Number.isFinite(position.y)) position.y = 0;
-  const data = { prompt, provider, model, size: `${render.width}x${render.height}`, ...(seed !== null && { seed }) };
-  return { id: `n_${newId()}`, type: "image_generation", position, data };
+  return { id: `n_${newId()}`, position, ...cardOf(render) };
 }
 
 export function UseAgain({ render, onDone }: { render: Render; onDone: () => void }) {

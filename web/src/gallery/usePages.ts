@@ -23,6 +23,7 @@ export function usePages<T>(load: (cursor?: string) => Promise<Page<T>>): Pages<
       if (asked.current?.load === load && asked.current.cursor === after) return; // under way
       const question = { load, cursor: after };
       asked.current = question;
+      if (after === undefined) setCursor(null); // the one that is known is of something else
       const isAnswered = (): boolean => asked.current !== question; // something else is looked for meanwhile
       load(after).then(
         (page) => {

@@ -1,5 +1,6 @@
 import { useCallback } from "react";
 import type { Version } from "../client";
+import { withNewest } from "../gallery/newest";
 import { usePages } from "../gallery/usePages";
 import { http } from "../session";
 import { say, sayError } from "../ui/toasts";
@@ -14,8 +15,7 @@ export function useVersions(workflowId: string) {
   /** Others, and Easel itself, keep versions as well. */
   const refresh = useCallback((): void => {
     load().then(({ items: newest }) => {
-      const numbers = new Set(newest.map(({ version }) => version));
-      change((known) => [...newest, ...known.filter(({ version }) => !numbers.has(version))]);
+      change((known) => withNewest(newest, known, ({ version }) => version));
     }, sayError);
   }, [load, change]);
 
