@@ -18,7 +18,7 @@ export function Tools({ acts }: { acts: Readonly<Record<Act, () => void>> }) {
       {mayEdit && <Button look="ghost" icon="gallery" aria-label="Add one of your pictures (P)" data-testid="pictures" aria-expanded={hasDrawer} onClick={acts.pictures} />}
       {mayEdit && <UndoRedo />}
       <Button look="ghost" icon="frame" aria-label="Fit everything in view" onClick={acts["fit-view"]} />
-      <Button look="ghost" icon="keyboard" aria-label="Shortcuts" onClick={acts.help} />
+      <Button look="ghost" icon="keyboard" className="bar__keys" aria-label="Shortcuts" onClick={acts.help} />
     </div>
   );
 }

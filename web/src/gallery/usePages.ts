@@ -14,8 +14,9 @@ export interface Pages<T> {
 /** A list that is fetched a page at a time. `load` is another function when something else is looked for. */
 export function usePages<T>(load: (cursor?: string) => Promise<Page<T>>): Pages<T> {
   const [items, setItems] = useState<readonly T[] | null>(null);
-  const [cursor, setCursor] = useState<string | null>(null);
+  const [next, setNext] = useState<{ load: unknown; cursor: string | null }>({ load, cursor: null });
   const [failure, setFailure] = useState<Error | null>(null);
+  const cursor = next.load === load ? next.cursor : null; // else it is of what was looked for before
   const asked = useRef<{ load: unknown; cursor: string | undefined } | null>(null);
 
   const fetchPage = useCallback(
@@ -23,13 +24,12 @@ export function usePages<T>(load: (cursor?: string) => Promise<Page<T>>): Pages<
       if (asked.current?.load === load && asked.current.cursor === after) return; // under way
       const question = { load, cursor: after };
       asked.current = question;
-      if (after === undefined) setCursor(null); // the one that is known is of something else
       const isAnswered = (): boolean => asked.current !== question; // something else is looked for meanwhile
       load(after).then(
         (page) => {
           if (isAnswered()) return;
           setItems((known) => (after === undefined ? page.items : [...(known ?? []), ...page.items]));
-          setCursor(page.nextCursor);
+          setNext({ load, cursor: page.nextCursor });
           setFailure(null);
         },
         (reason: unknown) => {
