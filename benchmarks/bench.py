@@ -42,8 +42,7 @@ class Depth(msgspec.Struct, frozen=True):
     rounds: int
     """In which every contender is measured, in turn, where there is no limit to search."""
     looks: int
-    """At each contender near its limit, in turn."""
-    tolerance: float
+    """For the limit of each contender, in turn."""
     peers: int
     """The best so many in each workload."""
     budget_s: float
@@ -52,14 +51,14 @@ class Depth(msgspec.Struct, frozen=True):
 
 
 THOROUGH = Depth(
-    "thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=9, tolerance=1.07, peers=len(ALL_PEERS), budget_s=3 * 3600
+    "thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=20, peers=len(ALL_PEERS), budget_s=3 * 3600
 )
 FULL = Depth(
-    "full", probe_s=1.2, warmup_s=0.8, rounds=3, looks=9, tolerance=1.2, peers=1, budget_s=18 * 60,
+    "full", probe_s=1.2, warmup_s=0.8, rounds=3, looks=14, peers=1, budget_s=19 * 60,
     workloads=MOST_TELLING_FIRST,
 )  # fmt: skip
 QUICK = Depth(
-    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, looks=5, tolerance=1.35, peers=1, budget_s=130,
+    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, looks=8, peers=1, budget_s=130,
     workloads=("W4", "W5", "W2"),
 )  # fmt: skip
 

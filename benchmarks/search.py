@@ -1,49 +1,27 @@
-"""The largest load that still passes: grow by what CPU is left, halve the gap; then look again around it. No I/O."""
+"""The load that passes as often as not, from tries that each pass or fail. No I/O.
+
+After each try, Bayes' rule says how likely every load is to be the limit, and the next try is made at the mean of them
+(Watson and Pelli, QUEST: a Bayesian adaptive psychometric method, 1983): big steps as long as little is known, small ones
+later, and each try counts, the first as the last. The largest load that passed would be a matter of luck near the limit.
+"""
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from math import isqrt, log, sqrt
-from statistics import geometric_mean
+from math import exp, log
 from typing import Generic, TypeVar
 
 import msgspec
 
 LARGEST = 200_000
-SMALLEST_STEP, LARGEST_STEP = 1.2, 2.5
-STEP = 1.06
+GRID = 0.01
+"""Between two loads that are told apart, as a logarithm: 1 %."""
+AWAY = log(2.5)
+"""How far the limit is expected from where the search begins, one standard deviation."""
+BLUR = 0.07
+"""How soon failures become passes below the limit: at 7 % less, three in four pass. The machine is that uneven."""
+ODD = 0.04
+"""Of all tries: they say nothing about the load, as something else has disturbed them."""
+BETWEEN = 0.95
 T = TypeVar("T")
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    has_passed: bool
-    cpu: float
-    """Share of its core that the server used."""
-
-
-def highest(attempt: Callable[[int], Attempt], start: int, tolerance: float, *, is_quadratic: bool = False) -> int:
-    """The largest load found to pass, within a factor of `tolerance`; 0 when not even 1 does.
-
-    `is_quadratic`: work grows with the square of the load, as in a room where everybody hears everybody.
-    """
-    low, load = 0, start
-    while load <= LARGEST:
-        made = attempt(load)
-        if not made.has_passed:
-            break
-        low, load = load, _next(load, made.cpu, is_quadratic=is_quadratic)
-    high = load
-    while high - low > 1 and (low == 0 or high / low > tolerance):
-        middle = max(low + 1, isqrt(low * high)) if low else high // 2
-        if attempt(middle).has_passed:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _next(load: int, cpu: float, *, is_quadratic: bool) -> int:
-    room = 0.97 / max(0.05, cpu)
-    return int(load * max(SMALLEST_STEP, min(LARGEST_STEP, sqrt(room) if is_quadratic else room))) + 1
 
 
 class Limit(msgspec.Struct, Generic[T], frozen=True):
@@ -53,7 +31,7 @@ class Limit(msgspec.Struct, Generic[T], frozen=True):
     """At the load that passed and is nearest to it."""
     least: int
     most: int
-    """Between these it was looked at."""
+    """It is between these with 95 % certainty, as far as the tries tell."""
     looks: int
 
     @classmethod
@@ -62,72 +40,64 @@ class Limit(msgspec.Struct, Generic[T], frozen=True):
         return cls(load, seen, load, load, 1)
 
 
-class Staircase(Generic[T]):
-    """A step up after a pass and a step down after a failure, around the load that passes as often as not.
-
-    The mean of where it went from its first turn on (Dixon, Mood: A method for obtaining and analyzing sensitivity
-    data, 1948) varies less than the largest load that passed, which is a matter of luck near the limit.
-    """
+class Search(Generic[T]):
+    """For the limit of one server, which is expected around `start`."""
 
     def __init__(self, start: int) -> None:
+        self._loads = [index * GRID for index in range(int(log(LARGEST) / GRID) + 2)]  # their logarithms
+        self._likely = [exp(-(((load - log(start)) / AWAY) ** 2) / 2) for load in self._loads]
+        self._passed: list[tuple[int, T]] = []
+        self._looks = 0
         self.load = start
-        """To be looked at next."""
-        self._looks: list[tuple[int, bool, T]] = []
+        """To be tried next."""
 
     def note(self, has_passed: bool, seen: T) -> None:
-        """What was seen at `load`."""
-        load = self.load
-        self._looks.append((load, has_passed, seen))
+        """What came of a try at `load`."""
+        tried = log(self.load)
+        self._looks += 1
         if has_passed:
-            self.load = min(LARGEST, max(load + 1, round(load * STEP)))
-        else:
-            self.load = max(1, min(load - 1, round(load / STEP)))
+            self._passed.append((self.load, seen))
+        for index, limit in enumerate(self._loads):
+            passes = ODD / 2 + (1 - ODD) / (1 + exp(max(-50.0, min(50.0, (tried - limit) / BLUR))))
+            self._likely[index] *= passes if has_passed else 1 - passes
+        total = sum(self._likely)
+        self._likely = [each / total for each in self._likely]
+        middle = sum(likely * load for likely, load in zip(self._likely, self._loads, strict=True))
+        self.load = max(1, min(LARGEST, round(exp(middle))))
 
     def limit(self) -> Limit[T] | None:
         """None when nothing has passed."""
-        passed = [(load, seen) for load, has_passed, seen in self._looks if has_passed]
-        if not passed:
+        if not self._passed:
             return None
-        outcomes = [has_passed for _, has_passed, _ in self._looks]
-        if all(outcomes):
-            levels = [passed[-1][0]]
-        else:
-            turn = outcomes.index(not outcomes[0])
-            levels = [*(load for load, _, _ in self._looks[turn:]), self.load]
-        middle = geometric_mean(levels)
-        _, seen = min(passed, key=lambda each: abs(log(each[0] / middle)))
-        return Limit(round(middle), seen, min(levels), max(levels), len(self._looks))
+        _, seen = min(self._passed, key=lambda each: abs(log(each[0] / self.load)))
+        tail = (1 - BETWEEN) / 2
+        return Limit(self.load, seen, self._below(tail), self._below(1 - tail), self._looks)
+
+    def _below(self, share: float) -> int:
+        """The load that the limit is below with this certainty."""
+        sum_so_far = 0.0
+        for likely, load in zip(self._likely, self._loads, strict=True):
+            sum_so_far += likely
+            if sum_so_far >= share:
+                break
+        return min(LARGEST, round(exp(load)))
 
 
 def in_turn(
     starts: Sequence[int],
     run: Callable[[int, int], tuple[bool, T]],
-    cpu: Callable[[T], float],
     *,
-    tolerance: float,
     looks: int,
     is_late: Callable[[], bool],
-    is_quadratic: bool = False,
 ) -> list[Limit[T] | None]:
-    """Each entry's limit is searched; then every one is looked at near its own so many times, in turn.
+    """Every entry's limit, by so many tries at each, in turn: what disturbs the machine for a while disturbs them all.
 
-    `run` gets an entry's place and a load. The first look is always made, a further one unless it is late.
+    `run` gets an entry's place and a load. The first try is always made, a further one unless it is late.
     """
-
-    def probe(place: int, load: int) -> Attempt:
-        if is_late():  # the search ends with what has passed so far
-            return Attempt(False, 1.0)
-        has_passed, seen = run(place, load)
-        return Attempt(has_passed, cpu(seen))
-
-    stairs = [
-        Staircase[T](highest(partial(probe, place), start, tolerance, is_quadratic=is_quadratic))
-        for place, start in enumerate(starts)
-    ]
+    searches = [Search[T](start) for start in starts]
     for number in range(looks):
         if number and is_late():
             break
-        for place, stair in enumerate(stairs):
-            if stair.load:  # nothing passed in the search: nothing to look at
-                stair.note(*run(place, stair.load))
-    return [stair.limit() for stair in stairs]
+        for place, search in enumerate(searches):
+            search.note(*run(place, search.load))
+    return [search.limit() for search in searches]
