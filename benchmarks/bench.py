@@ -50,9 +50,7 @@ class Depth(msgspec.Struct, frozen=True):
     workloads: tuple[str, ...] = WORKLOADS
 
 
-THOROUGH = Depth(
-    "thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=20, peers=len(ALL_PEERS), budget_s=3 * 3600
-)
+THOROUGH = Depth("thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=20, peers=len(ALL_PEERS), budget_s=3 * 3600)
 FULL = Depth(
     "full", probe_s=1.2, warmup_s=0.8, rounds=3, looks=14, peers=1, budget_s=19 * 60,
     workloads=MOST_TELLING_FIRST,

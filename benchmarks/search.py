@@ -1,11 +1,13 @@
 """The load that passes as often as not, from tries that each pass or fail. No I/O.
 
 After each try, Bayes' rule says how likely every load is to be the limit, and the next try is made at the mean of them
-(Watson and Pelli, QUEST: a Bayesian adaptive psychometric method, 1983): big steps as long as little is known, small ones
-later, and each try counts, the first as the last. The largest load that passed would be a matter of luck near the limit.
+(Watson and Pelli, QUEST: a Bayesian adaptive psychometric method, 1983): big steps as long as little is known, small
+ones later, and each try counts, the first as the last. The largest load that passed would be a matter of luck.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from math import exp, log
 from typing import Generic, TypeVar
 
@@ -75,12 +77,8 @@ class Search(Generic[T]):
 
     def _below(self, share: float) -> int:
         """The load that the limit is below with this certainty."""
-        sum_so_far = 0.0
-        for likely, load in zip(self._likely, self._loads, strict=True):
-            sum_so_far += likely
-            if sum_so_far >= share:
-                break
-        return min(LARGEST, round(exp(load)))
+        place = bisect_left(list(accumulate(self._likely)), share)
+        return min(LARGEST, round(exp(self._loads[min(place, len(self._loads) - 1)])))
 
 
 def in_turn(

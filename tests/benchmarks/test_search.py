@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from math import log
 from statistics import mean, stdev
 
@@ -38,7 +39,7 @@ def test_steps_are_big_as_long_as_little_is_known() -> None:
         search.note(search.load <= 1_000, search.load)
         tried.append(search.load)
 
-    steps = [abs(log(after / before)) for before, after in zip(tried, tried[1:], strict=False)]
+    steps = [abs(log(after / before)) for before, after in pairwise(tried)]
     assert steps[0] > 0.5
     assert max(steps[-4:]) < 0.1
 

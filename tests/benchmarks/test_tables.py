@@ -53,9 +53,9 @@ def test_easel_is_held_against_itself_too() -> None:
 
 
 def test_sharp_is_compared_in_the_format_that_easel_writes() -> None:
-    sharp = [Row("W8", "sharp", {"median_ms": 240}, "webp"), Row("W8", "sharp", {"median_ms": 120}, "jpeg")]
+    sharp = [Row("W8", "sharp", {"mean_ms": 240}, "webp"), Row("W8", "sharp", {"mean_ms": 120}, "jpeg")]
 
-    text = render(run_of([Row("W8", "easel", {"median_ms": 216}), *sharp]))
+    text = render(run_of([Row("W8", "easel", {"mean_ms": 216}), *sharp]))
 
     assert "| 216 | 240 (sharp) | **0.90 ×** | ≤ 1 × | yes |" in text
 
