@@ -4,7 +4,7 @@ import msgspec
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
-from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
+from benchmarks.generator import Load, Seen, holds, is_disturbed
 from benchmarks.results import LOWER_BOUND, Row
 from benchmarks.search import Limit, in_turn
 
@@ -59,7 +59,7 @@ def attempt(
             seen = bench.generator.run(target, load, merges_ms=contender.tick_ms)
         has_passed = holds(seen, load, contender.tick_ms)
         bench.results.probe(workload, f"{contender.name} {case}".strip(), value, seen, has_passed=has_passed)
-        if has_passed or bench.is_late or seen.foreign < DISTURBED_CORES:
+        if has_passed or bench.is_late or not is_disturbed(seen, load):
             break
     return has_passed, seen
 
