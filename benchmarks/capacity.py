@@ -6,7 +6,7 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
 from benchmarks.generator import Load, Seen, holds, is_disturbed
 from benchmarks.results import LOWER_BOUND, Row
-from benchmarks.search import Limit, in_turn
+from benchmarks.search import LARGEST, Limit, in_turn
 
 RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
@@ -101,6 +101,8 @@ def _add(bench: Bench, workload: str, entry: tuple[Contender, str], limit: Limit
     if limit is not None:
         figures = _figures(workload, limit.load, limit.seen)
         figures |= {"least": limit.least, "most": limit.most, "looks": limit.looks}
+        if limit.most >= LARGEST:  # no larger load is asked for
+            figures[LOWER_BOUND] = 1
     bench.results.add(Row(workload, contender.name, figures, case))
 
 
