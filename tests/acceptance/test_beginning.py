@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
-from tests.acceptance.test_first_light import create
+from tests.acceptance.test_first_light import create, image_node
 from tests.acceptance.test_wiring import VIEW_AT_REST, canvas_of
 
 pytestmark = pytest.mark.browser
@@ -86,4 +86,34 @@ def test_from_a_template_to_a_picture_without_writing_a_word(
     expect(image).to_contain_text("a lighthouse on a cliff")
     image.get_by_test_id("generate").click()
     expect(image.get_by_test_id("picture")).to_be_visible(timeout=20_000)
+    page.context.close()
+
+
+NOTE_WHERE_A_CARD_IS_SEEN = """
+  window.__places = [];
+  const look = () => {
+    const card = document.querySelector(".react-flow__node");
+    if (card !== null && getComputedStyle(card).visibility === "visible") {
+      const { left, top } = card.getBoundingClientRect();
+      window.__places.push(`${Math.round(left)}, ${Math.round(top)}`);
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+"""
+
+
+def test_cards_are_in_their_places_when_they_are_first_seen(
+    easel: RunningEasel, browser: Browser, complaints: list[str]
+) -> None:
+    """PG45"""
+    with easel.client() as client:
+        workflow = create(client, name="Opened", nodes=[image_node()], edges=[])
+    page = open_page(browser, complaints, easel.run("login-link"))
+    page.add_init_script(NOTE_WHERE_A_CARD_IS_SEEN)
+    canvas_of(page, easel, workflow)
+    page.wait_for_function("() => window.__places.length >= 40")  # two thirds of a second
+
+    places = page.evaluate("window.__places")
+    assert set(places[2:]) == {places[-1]}, places  # two frames, in which the browser lays them out
     page.context.close()
