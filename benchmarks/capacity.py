@@ -4,9 +4,9 @@ import msgspec
 
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
-from benchmarks.generator import Load, Seen, holds, is_disturbed
+from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
 from benchmarks.results import LOWER_BOUND, Row
-from benchmarks.search import LARGEST, Limit, in_turn
+from benchmarks.search import Limit, in_turn
 
 RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
@@ -59,7 +59,7 @@ def attempt(
             seen = bench.generator.run(target, load, merges_ms=contender.tick_ms)
         has_passed = holds(seen, load, contender.tick_ms)
         bench.results.probe(workload, f"{contender.name} {case}".strip(), value, seen, has_passed=has_passed)
-        if has_passed or bench.is_late or not is_disturbed(seen, load):
+        if has_passed or bench.is_late or seen.foreign < DISTURBED_CORES:
             break
     return has_passed, seen
 
@@ -101,7 +101,7 @@ def _add(bench: Bench, workload: str, entry: tuple[Contender, str], limit: Limit
     if limit is not None:
         figures = _figures(workload, limit.load, limit.seen)
         figures |= {"least": limit.least, "most": limit.most, "looks": limit.looks}
-        if limit.most >= LARGEST:  # no larger load is asked for
+        if limit.is_lower_bound:
             figures[LOWER_BOUND] = 1
     bench.results.add(Row(workload, contender.name, figures, case))
 

@@ -77,7 +77,7 @@ def _add(bench: Bench, shape: tuple[int, int], limit: Limit[Seen] | None) -> Non
             "most": limit.most,
             "looks": limit.looks,
         }
-        if seen.is_generator_bound:
+        if seen.is_generator_bound or limit.is_lower_bound:
             figures[LOWER_BOUND] = 1
     bench.results.add(Row("W6", "easel", figures, _named(shape)))
 

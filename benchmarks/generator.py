@@ -132,12 +132,6 @@ class Generator:
         return ["taskset", "-c", str(machine.LOAD_CORE), str(self._program), "--pids", pids, *beside, *words]
 
 
-def is_disturbed(seen: Seen, load: Load) -> bool:
-    """Whether others took so much that a failure says little. What is stored wakes the kernel's own writers, which
-    count as others and belong to the load: its failures count."""
-    return seen.foreign >= DISTURBED_CORES and not load.is_durable
-
-
 def holds(seen: Seen, load: Load, merges_ms: int | None) -> bool:
     """Whether everybody got everything in time; of a server that merges, the newest as often as its tick promises."""
     if seen.error or seen.errors or seen.closed or seen.rejected:

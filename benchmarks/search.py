@@ -36,6 +36,11 @@ class Limit(msgspec.Struct, Generic[T], frozen=True):
     """It is between these with 95 % certainty, as far as the tries tell."""
     looks: int
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """It may lie higher: no larger load is asked for."""
+        return self.most >= LARGEST
+
     @classmethod
     def given(cls, load: int, seen: T) -> "Limit[T]":
         """Nobody has searched for it."""

@@ -168,3 +168,10 @@ def open_page(browser: Browser, complaints: list[str], link: str, **options: Any
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(link)
     return page
+
+
+def saved(page: Page) -> None:
+    """Until the server has everything that was done on this page."""
+    pill = page.get_by_test_id("connection")
+    expect(pill).to_have_text("Live")
+    expect(pill).to_have_attribute("data-pending", "0")

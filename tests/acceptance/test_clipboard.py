@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import RunningEasel, open_page, saved
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import create, image_node
 
@@ -57,11 +57,6 @@ def at_canvas(page: Page, easel: RunningEasel, workflow_id: str) -> None:
 def copied(page: Page) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(page.evaluate("navigator.clipboard.readText()"))
     return found
-
-
-def saved(page: Page) -> None:
-    """Until the server has everything."""
-    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
 
 
 def test_nodes_go_from_canvas_to_canvas_with_their_wires(

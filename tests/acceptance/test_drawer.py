@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page, saved
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import create, image_node, start, watch
 from tests.acceptance.test_frames import frame
-from tests.acceptance.test_journeys import card, mara_at, saved
+from tests.acceptance.test_journeys import card, mara_at
 from tests.acceptance.test_touch import OUTSIDE, phone
 from tests.acceptance.test_wiring import canvas_of, middle_of
 

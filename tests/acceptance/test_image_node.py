@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import RunningEasel, open_page
+from tests.acceptance.conftest import RunningEasel, open_page, saved
 from tests.acceptance.test_first_light import create, image_node
 
 pytestmark = pytest.mark.browser
@@ -163,6 +163,7 @@ def test_what_made_a_picture_is_taken_back_into_its_node_or_a_new_one_where_othe
         large.get_by_role("button", name="New node with this prompt").press("Enter")
 
         expect(page.get_by_test_id("image-node")).to_have_count(2)
+        saved(page)
         nodes = client.get(base).json()["nodes"]
     assert {one["id"]: one["data"]["prompt"] for one in nodes[:2]} == {"fox": "an owl", "words": "in chalk"}
     made = {"prompt": "a fox", "provider": "local", "model": "studio-1", "size": "512x512", "seed": seed}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page
+from tests.acceptance.conftest import SCHEMES, RunningEasel, open_page, saved
 from tests.acceptance.test_accessibility import findings
 from tests.acceptance.test_adding import stored
 from tests.acceptance.test_first_light import by_id, create, image_node
@@ -46,11 +46,6 @@ class Wire:
 
 def card(page: Page, node_id: str) -> Any:
     return page.locator(f'.stage .react-flow__node[data-id="{node_id}"]')
-
-
-def saved(page: Page) -> None:
-    expect(page.get_by_test_id("connection")).to_have_text("Live")
-    expect(page.get_by_test_id("connection")).to_have_attribute("data-pending", "0")
 
 
 def write(page: Page, node_id: str, text: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds, is_disturbed
+from benchmarks.generator import Load, Seen, holds
 
 DRAGS = Load(rooms=1, clients=50, senders=50, hz=60)
 PUSHES = Load(rooms=1, clients=10, senders=10, hz=20, is_durable=True)
@@ -40,14 +40,6 @@ def test_every_push_is_stored_in_time() -> None:
 
 def test_who_is_alone_hears_nobody() -> None:
     assert holds(msgspec.structs.replace(GOOD, expected=0, ratio=0, p99=99999), PUSHES, None)
-
-
-def test_kernel_that_writes_what_is_stored_disturbs_nobody() -> None:
-    seen = msgspec.structs.replace(GOOD, foreign=DISTURBED_CORES)
-
-    assert is_disturbed(seen, DRAGS)
-    assert not is_disturbed(seen, PUSHES)
-    assert not is_disturbed(GOOD, DRAGS)
 
 
 def test_load_becomes_the_generators_words() -> None:

@@ -49,6 +49,7 @@ def test_what_carries_everything_is_asked_for_no_more_than_the_largest_load() ->
 
     assert found is not None
     assert 0.9 * LARGEST < found.load <= found.most <= LARGEST
+    assert found.is_lower_bound
 
 
 def test_nothing_that_passed_is_no_limit() -> None:

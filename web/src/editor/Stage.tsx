@@ -36,7 +36,6 @@ import { WireRefusal } from "./WireRefusal";
 const FIT = {
   padding: { top: "88px", bottom: "88px", x: "64px" } as const, // clear of the bars
   maxZoom: 1,
-  duration: 240,
 };
 const EDGE_OPTIONS = { interactionWidth: 24 };
 
@@ -111,7 +110,7 @@ export const Stage = memo(function Stage({ isCovered }: { isCovered: boolean }) 
     escape: () => {
       if (!stopFollowing()) canvas.select([]);
     },
-    "fit-view": byHand(() => flow.fitView({ ...FIT, minZoom })),
+    "fit-view": byHand(() => flow.fitView({ ...FIT, minZoom, duration: 240 })),
     "zoom-in": byHand(() => flow.zoomIn({ duration: 120 })),
     "zoom-out": byHand(() => flow.zoomOut({ duration: 120 })),
     history: openHistory,
@@ -145,7 +144,7 @@ export const Stage = memo(function Stage({ isCovered }: { isCovered: boolean }) 
         minZoom={minZoom}
         maxZoom={3}
         fitView={hadNodes}
-        fitViewOptions={{ ...FIT, minZoom, duration: 0 }} // a card that glides into its place is missed by the first click
+        fitViewOptions={{ ...FIT, minZoom }} // at once: a card that glides into its place is missed by the first click
         colorMode="system"
         defaultEdgeOptions={EDGE_OPTIONS}
         aria-label="Canvas"
