@@ -1,7 +1,7 @@
 """A room at work in this process: its sockets, the effects it has on them, and its commits.
 
 One lock a room: whatever moves its document or reads it to join holds it. Pushes gather while a commit is under way and
-go together in the next one (group commit without waiting for a clock).
+go together in the next one (group commit); only a busy room waits for a clock (PU16).
 """
 
 from __future__ import annotations
@@ -255,6 +255,7 @@ class OpenRoom:
                     await self._commit(pushes)
                     while self._ahead.decided:
                         self._settled(pushes)
+                        await self._ahead.linger(self.tell)
                         pushes = self._ahead.decided
                         await self._commit(pushes)
             except NotFound as error:

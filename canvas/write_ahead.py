@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -22,6 +22,8 @@ from canvas.waiting import MAX_BATCH, MAX_BATCH_BYTES, Waiting
 log = structlog.get_logger(__name__)
 
 BREATH = 25  # pushes that are applied in a row, some 2 ms: then whoever else waits has a turn
+PACE_S = 0.005
+"""Of a busy room's commits, from one to the next: each is a statement, and a write to everybody in the room."""
 NOT_YET = datetime.min.replace(tzinfo=UTC)  # the time of what is not stored
 
 
@@ -57,6 +59,10 @@ class WriteAhead:
         self._next: Batch | None = None
         self._decided_by = 0
         """Roles: how often they had changed when `_next` was begun."""
+        self._numbers: dict[Client, int] = {}
+        """Of the clients of the batch before and of `_next`: used, once they are stored."""
+        self._began = 0.0
+        """When the last statement left, by the loop's clock."""
 
     @property
     def decided(self) -> list[Push]:
@@ -82,6 +88,7 @@ class WriteAhead:
             room.prepared(batch)
             self.is_alone = not batch.is_empty
             if self.is_alone:
+                self._began = asyncio.get_running_loop().time()
                 storing = asyncio.ensure_future(self._store.append(room.workflow_id, room.epoch, room.seq, batch))
                 asyncio.get_running_loop().call_soon(tell)
                 self._next = await self._decide_next(batch, storing)
@@ -105,29 +112,53 @@ class WriteAhead:
         batch = Batch(self._room.seq)
         return batch if self.is_alone and await self._decide_into(batch, pushes, {}) else None
 
+    async def linger(self, tell: Callable[[], None]) -> None:
+        """Until the next commit is due, what comes goes into it as well. `tell` is called if that is not yet."""
+        loop, due_at = asyncio.get_running_loop(), self._began + PACE_S
+        if self._next is None or loop.time() >= due_at:
+            return
+        tell()
+        due: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_at(due_at, due.set_result, None)
+        try:
+            self._next = await self._decide_until(due, self._next)
+        except BaseException:
+            self._give_up()
+            raise
+        finally:
+            timer.cancel()
+
     async def _decide_next(self, batch: Batch, storing: asyncio.Future[bool]) -> Batch | None:
         """What comes while `batch` is stored. Whoever wants the lock has it before what comes after that."""
-        following, self._decided_by = Batch(batch.seq), self._room.role_changes
-        numbers = {push.client: push.author.client_seq or 0 for push, _ in batch.numbered if push.client is not None}
-        taken: list[Push] = []
-        room_bytes = MAX_BATCH_BYTES
+        self._decided_by = self._room.role_changes
+        self._numbers = {
+            push.client: push.author.client_seq or 0 for push, _ in batch.numbered if push.client is not None
+        }
+        return await self._decide_until(storing, Batch(batch.seq), after=batch)
+
+    async def _decide_until(
+        self, done: asyncio.Future[Any], following: Batch, *, after: Batch | None = None
+    ) -> Batch | None:
+        """`following`, with what comes meanwhile; None when it comes to nothing. `after` is not stored yet."""
+        taken = following.pushes
+        room_bytes = MAX_BATCH_BYTES - sum(push.size_bytes for push in taken)
         try:
             while room_bytes > 0 and len(taken) < MAX_BATCH and not self._lock.is_wanted:
-                await self._waiting.until_some(storing)
-                if storing.done() or self._waiting.has_suspects:
+                await self._waiting.until_some(done)
+                if done.done() or self._waiting.has_suspects:
                     break
                 pushes = self._waiting.take(MAX_BATCH - len(taken), room_bytes)
                 taken += pushes
-                if not await self._decide_into(following, pushes, numbers):
+                if not await self._decide_into(following, pushes, self._numbers):
                     self._waiting.put_back(pushes)
                     del taken[-len(pushes) :]
                     break
                 room_bytes -= sum(push.size_bytes for push in pushes)
         except Exception:  # a bug that one push meets: it is found when they are decided again, each alone
             log.exception("room.deciding_broke", workflow=self._room.workflow_id)
-            following = Batch(batch.seq)
+            following = Batch(following.seq)
         if following.is_empty:
-            self._room.abandon(after=batch)
+            self._room.abandon(after)
             self._waiting.put_back(taken)
             return None
         return following

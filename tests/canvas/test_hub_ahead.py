@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from canvas import open_room
+from canvas import open_room, write_ahead
 from canvas.ops import Remove, Update
 from canvas.protocol import ResumePoint
 from canvas.push import Batch, Push
@@ -197,6 +197,46 @@ async def test_what_comes_while_a_commit_is_stored_is_decided_meanwhile(
     assert bob.of("result")[0]["error"]["code"] == "SEQ_GAP"
 
 
+async def test_a_busy_room_gathers_until_its_next_commit_is_due_and_a_full_one_goes_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PU16, PU15: what is stored is told before it waits"""
+    monkeypatch.setattr(write_ahead, "PACE_S", 3600)
+    monkeypatch.setattr(write_ahead, "MAX_BATCH", 11)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await ada.push(2, adding("b"))
+    await turns()
+
+    world.store.passes.release()
+    world.store.passes.release()
+    await ada.until_seq(1)
+    await bob.until_seq(1)
+    for number in range(3, 13):
+        assert (world.store.commits, ada.seqs()) == (1, [1])
+        await ada.push(number, Update("node", "a", {"/data/p": number}))
+        await turns()
+    await ada.until_seq(12)
+    await bob.until_seq(12)
+
+    assert world.store.commits == 2
+    assert await world.log() == [*range(1, 13)]
+
+
+async def test_a_quiet_room_waits_for_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PU16"""
+    monkeypatch.setattr(write_ahead, "PACE_S", 3600)
+    ada = await world.client(world.hub()).join()
+
+    for number in range(1, 4):
+        await ada.pushed(number, adding(f"n{number}"))
+
+    assert world.store.commits == 3
+
+
 async def test_what_was_decided_ahead_of_a_commit_that_failed_is_decided_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +278,31 @@ async def test_the_role_counts_that_is_there_when_the_next_commit_begins(world: 
 
     assert bob.of("result")[0]["error"]["code"] == "FORBIDDEN"
     assert [node["id"] for node in await world.stored()] == ["a"]
+
+
+async def test_the_role_counts_that_is_there_when_what_was_gathered_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PU16, PU13"""
+    monkeypatch.setattr(write_ahead, "PACE_S", 3600)
+    monkeypatch.setattr(write_ahead, "MAX_BATCH", 2)
+    hub = world.hub()
+    ada, bob = await world.client(hub).join(), await world.client(hub, world.bob).join()
+    world.store.passes = asyncio.Semaphore(0)
+    await ada.push(1, adding("a"))
+    await asyncio.sleep(0)
+    await bob.push(1, adding("b"))
+    await turns()
+    for _ in range(3):
+        world.store.passes.release()
+    await bob.until_seq(1)
+
+    hub._rooms[world.id].room.change_role(bob.session_id, "viewer")
+    await ada.push(2, adding("c"))
+    await bob.until(lambda message: message["type"] == "result")
+
+    assert bob.of("result")[0]["error"]["code"] == "FORBIDDEN"
+    assert [node["id"] for node in await world.stored()] == ["a", "c"]
 
 
 async def turns() -> None:

@@ -53,6 +53,7 @@ def simulate(seed: int, counts: Counter[str] | None = None) -> list[str]:
         patch.setattr("canvas.hub.new_id", lambda prefix: f"{prefix}_{next(numbers)}")
         patch.setattr("canvas.resuming.MAX_RESUME_AS_IT_WAS", 5)
         patch.setattr("canvas.resuming.MAX_RESUME", 25)
+        patch.setattr("canvas.write_ahead.PACE_S", 0.05)  # or these rooms would hardly ever be busy
         try:
             run_virtually(main)
         except (StuckError, TimeoutError, Unavailable) as error:

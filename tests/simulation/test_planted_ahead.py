@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,9 +27,9 @@ def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_stories_decide_ahead_and_take_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PU14"""
-    decided, taken_back = list[int](), list[int]()
-    decide, give_up = WriteAhead._decide_next, WriteAhead._give_up
+    """PU14, PU16"""
+    decided, taken_back, gathered = list[int](), list[int](), list[int]()
+    decide, give_up, linger = WriteAhead._decide_next, WriteAhead._give_up, WriteAhead.linger
 
     async def counted(ahead: WriteAhead, *what: Any) -> Batch | None:
         following = await decide(ahead, *what)
@@ -39,11 +40,18 @@ def test_stories_decide_ahead_and_take_it_back(monkeypatch: pytest.MonkeyPatch) 
         taken_back.append(len(ahead.decided))
         give_up(ahead)
 
+    async def counted_while(ahead: WriteAhead, tell: Callable[[], None]) -> None:
+        before = len(ahead.decided)
+        await linger(ahead, tell)
+        gathered.append(len(ahead.decided) - before)
+
+    monkeypatch.setattr(WriteAhead, "linger", counted_while)
     monkeypatch.setattr(WriteAhead, "_decide_next", counted)
     monkeypatch.setattr(WriteAhead, "_give_up", counted_back)
 
     assert first_red(SEEDS) is None
     assert sum(map(bool, decided)) > 100, "commits that were decided while the one before was stored"
+    assert sum(size > 0 for size in gathered) > 60, "of them, those that something came into until they were due"
     assert sum(map(bool, taken_back)) > 20, "of them, those whose one before was not stored"
 
 
