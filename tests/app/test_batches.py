@@ -20,13 +20,17 @@ def nodes(count: int) -> list[dict[str, Any]]:
 
 
 def ended(person: Person, batch_id: str) -> dict[str, Any]:
-    """The batch once nothing of it is under way."""
+    """The batch once nothing of it is under way. Runs have events to wait for; what is imported is asked for."""
     end = time.monotonic() + WITHIN_S
     while True:
-        batch: dict[str, Any] = person.http.get(f"/api/batches/{batch_id}").json()
-        if batch["status"] != "running":
+        answer = person.http.get(f"/api/batches/{batch_id}")
+        assert answer.status_code == 200, answer.text
+        batch: dict[str, Any] = answer.json()
+        if not batch["live"]:
             return batch
         assert time.monotonic() < end, batch
+        if (job_id := batch["live"][0].get("jobId")) is not None:
+            assert [*person.watches(f"/api/runs/{job_id}/events")][-1]["event"] == "end"
 
 
 @pytest.mark.usefixtures("worker")
