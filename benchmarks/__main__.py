@@ -19,6 +19,7 @@ from benchmarks.databases import databases
 from benchmarks.errors import BenchmarkError
 from benchmarks.generator import Generator
 from benchmarks.harness import Harness
+from benchmarks.pace import pace
 from benchmarks.plan import plan
 from benchmarks.plots import plots, svg
 from benchmarks.results import Header, Results, Run, runs
@@ -86,12 +87,13 @@ def main(
         machine.claim_load_core()
         chosen = Harness(work)
         chosen.set_up()
-        with databases(work) as stored:
+        with databases(work) as stored, pace(chosen.pace, stored.folder) as paces:
             bench = Bench(
                 depth=DEPTHS[depth],
                 harness=chosen,
                 databases=stored,
-                generator=Generator(chosen.generator),
+                generator=Generator(chosen.generator, paces),
+                pace=paces,
                 results=kept,
                 chosen_peers=peers,
                 given_load=load,

@@ -7,8 +7,9 @@ import msgspec
 
 from benchmarks.contenders import Contender, Easel, Peer
 from benchmarks.databases import Databases
-from benchmarks.generator import Generator
+from benchmarks.generator import Generator, Load
 from benchmarks.harness import Harness
+from benchmarks.pace import Pace
 from benchmarks.results import Results
 
 BEST_PEERS = {
@@ -43,20 +44,28 @@ class Depth(msgspec.Struct, frozen=True):
     """In which every contender is measured, in turn, where there is no limit to search."""
     looks: int
     """For the limit of each contender, in turn."""
+    servers: int
+    """Of each contender, one after the other, that share its looks."""
     peers: int
     """The best so many in each workload."""
     budget_s: float
     """What has not begun by then is left out, and said to be."""
     workloads: tuple[str, ...] = WORKLOADS
 
+    def tried(self, load: Load) -> Load:
+        """As one look at it lasts."""
+        return msgspec.structs.replace(load, measured_s=self.probe_s, warmup_s=self.warmup_s)
 
-THOROUGH = Depth("thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=20, peers=len(ALL_PEERS), budget_s=3 * 3600)
+
+THOROUGH = Depth(
+    "thorough", probe_s=3, warmup_s=1.7, rounds=3, looks=20, servers=2, peers=len(ALL_PEERS), budget_s=3 * 3600
+)
 FULL = Depth(
-    "full", probe_s=1.2, warmup_s=0.8, rounds=3, looks=14, peers=1, budget_s=19 * 60,
+    "full", probe_s=1.2, warmup_s=0.8, rounds=3, looks=14, servers=2, peers=1, budget_s=19 * 60,
     workloads=MOST_TELLING_FIRST,
 )  # fmt: skip
 QUICK = Depth(
-    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, looks=8, peers=1, budget_s=130,
+    "quick", probe_s=1.0, warmup_s=0.7, rounds=1, looks=8, servers=1, peers=1, budget_s=130,
     workloads=("W4", "W5", "W2"),
 )  # fmt: skip
 
@@ -66,6 +75,7 @@ class Bench(msgspec.Struct, frozen=True):
     harness: Harness
     databases: Databases
     generator: Generator
+    pace: Pace
     results: Results
     chosen_peers: tuple[str, ...] = ()
     """Named by hand; empty: what the depth asks for."""

@@ -1,5 +1,8 @@
 """W6: operations that are stored before they are acknowledged; and that one costs the same in a large document."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from benchmarks.bench import Bench
@@ -32,24 +35,30 @@ def run_of(bench: Bench, load: Load, node_count: int = 0) -> Seen:
 
 
 def _search(bench: Bench, shapes: tuple[tuple[int, int], ...]) -> None:
-    depth = bench.depth
+    @contextmanager
+    def serving(place: int) -> Iterator[Callable[[int], tuple[bool, Seen]]]:
+        with bench.easel().serving() as target:
 
-    def run(place: int, per_s: int) -> tuple[bool, Seen]:
-        load = load_of(*shapes[place], per_s)
-        load = msgspec.structs.replace(load, measured_s=depth.probe_s, warmup_s=depth.warmup_s)
-        seen = run_of(bench, load)
-        has_passed = holds(seen, load, None)
-        bench.results.probe("W6", f"easel {_named(shapes[place])}", per_s, seen, has_passed=has_passed)
-        return has_passed, seen
+            def run(per_s: int) -> tuple[bool, Seen]:
+                load = bench.depth.tried(load_of(*shapes[place], per_s))
+                seen = bench.generator.run(target, load)
+                has_passed = holds(seen, load, None)
+                bench.results.probe("W6", f"easel {_named(shapes[place])}", per_s, seen, has_passed=has_passed)
+                return has_passed, seen
+
+            yield run
 
     if bench.given_load is not None:
         for place, shape in enumerate(shapes):
-            _add(bench, shape, Limit.given(bench.given_load, run(place, bench.given_load)[1]))
+            with serving(place) as run:
+                _add(bench, shape, Limit.given(bench.given_load, run(bench.given_load)[1]))
         return
     found = in_turn(
         [STARTS.get(shape, ELSEWHERE) for shape in shapes],
-        run,
-        looks=depth.looks // 2,  # held against nobody
+        serving,
+        looks=bench.depth.looks // 2,  # held against nobody
+        servers=1,
+        pace_of=lambda seen: seen.pace_us,
         is_late=lambda: bench.is_late,
     )
     for shape, limit in zip(shapes, found, strict=True):

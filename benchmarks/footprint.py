@@ -77,7 +77,7 @@ def measure_joins(bench: Bench) -> None:
 
 def _join(bench: Bench, contender: Contender) -> dict[str, float | None]:
     with contender.serving(seeded=True) as target:
-        bench.generator.join(target, 5)  # the document is loaded, the code is warm
+        bench.generator.join(target, JOINS)  # the document is loaded, the code is warm
         single = bench.generator.join(target, JOINS)
         burst = bench.generator.join(target, BURST, AT_ONCE)
     return {
@@ -106,7 +106,8 @@ def measure_bytes(bench: Bench) -> None:
 
 def _editors(bench: Bench, contender: Contender, editors: int) -> tuple[bool, Seen]:
     load = msgspec.structs.replace(load_of("W2", editors), measured_s=MEASURED_S)
-    return attempt(bench, "W11", contender, editors, load)
+    with contender.serving() as target:
+        return attempt(bench, "W11", contender, target, editors, load)
 
 
 def _bytes(has_passed: bool, seen: Seen, measured: int, editors: int, stamp_bytes: int) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ import msgspec
 
 from benchmarks import machine
 from benchmarks.contenders import Target
+from benchmarks.pace import Pace
 
 TIMEOUT_S = 180
 DISTURBED_CORES = 0.06  # by others, on average over a run
@@ -73,6 +74,11 @@ class Seen(msgspec.Struct, frozen=True):
     """How late the generator itself was in sending."""
     cpu_each: list[float] = msgspec.field(default_factory=list)
     foreign: float = 0
+    began: float = 0
+    ended: float = 0
+    """The measured window, on the monotonic clock."""
+    pace_us: float = 0
+    """Of the server's core meanwhile; 0: nothing was measured."""
 
     @property
     def latency_ms(self) -> float | None:
@@ -96,11 +102,12 @@ class Joins(msgspec.Struct, frozen=True):
 
 
 class Generator:
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, pace: Pace) -> None:
         self._program = program
+        self._pace = pace
 
     def run(self, target: Target, load: Load, *, merges_ms: int | None = None) -> Seen:
-        machine.wait_until_quiet()
+        machine.wait_until_quiet(target.pids)
         foreign = machine.ForeignLoad()
         coalesce = ["--merges"] if merges_ms and not load.is_durable else []
         words = [*target.arguments(load.rooms, load.clients), *load.arguments(), *coalesce]
@@ -108,7 +115,8 @@ class Generator:
         if done.returncode or not done.stdout.strip():
             return Seen(error=done.stderr.strip()[-300:] or f"the generator ended with {done.returncode}", closed=1)
         seen = msgspec.json.decode(done.stdout, type=Seen)
-        return msgspec.structs.replace(seen, foreign=round(foreign.cores(), 3))
+        pace_us = self._pace.us(machine.SERVER_CORE, seen.began, seen.ended)
+        return msgspec.structs.replace(seen, foreign=round(foreign.cores(), 3), pace_us=round(pace_us, 2))
 
     def join(self, target: Target, count: int, at_once: int = 1) -> Joins:
         machine.wait_until_quiet()

@@ -39,18 +39,20 @@ class Harness:
         self.work = work
         self.seed = work / "seed"
         self.generator = work / "loadgen"
+        self.pace = work / "pace"
         self._node = work / "node"
         self._schema = work / "tldraw-schema.json"
 
     def set_up(self) -> None:
-        """Install what a lock names, once and again when it changes; build the generator. Raises BenchmarkError."""
+        """Install what a lock names, once and again when it changes; build the programs in C. Raises BenchmarkError."""
         for folder in NODE_FOLDERS:
             self._install_node(SOURCES / folder, self._node / folder)
         self._python = install_python(self.work / "pycrdt", SOURCES / "pycrdt.lock")
         if not (self.seed / "nodes.json").exists():
             _run(["node", str(self._node / "seed.mjs"), str(self.seed)], "The document of W5 could not be made")
-        built = ["gcc", "-O2", "-march=native", "-o", str(self.generator), str(HERE / "loadgen.c"), "-lz"]
-        _run(built, "The load generator does not compile (gcc and zlib's headers are needed)")
+        for program, source, libraries in ((self.generator, "loadgen.c", ["-lz"]), (self.pace, "pace.c", [])):
+            built = ["gcc", "-O2", "-march=native", "-o", str(program), str(HERE / source), *libraries]
+            _run(built, f"{source} does not compile (gcc and zlib's headers are needed)")
 
     def peers(self) -> dict[str, PeerSpec]:
         """By name."""

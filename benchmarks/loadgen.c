@@ -172,7 +172,7 @@ static void report(const struct look looks[2], double connect_s) {
          (looks[1].server - looks[0].server) / wall, (looks[1].own - looks[0].own) / wall,
          (looks[1].beside - looks[0].beside) / wall, rss_kb());
   for (int i = 0; i < n_pids; i++) printf("%s%.3f", i ? "," : "", (looks[1].each[i] - looks[0].each[i]) / wall);
-  printf("]}\n");
+  printf("],\"began\":%.4f,\"ended\":%.4f}\n", looks[0].at / 1e9, looks[1].at / 1e9);
 }
 
 /* Options: `--name value`, and flags. */

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from benchmarks.errors import BenchmarkError
 LOAD_CORE = 1  # the generator, the databases and this driver: everything but the server under test
 SERVER_CORE = 0
 QUIET_SHARE = 0.08  # of one core, by others
+LOOK_S = 0.3
 QUIET_TIMEOUT_S = 10
 PATIENCE_S = 60  # with others, in a whole run
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -73,7 +75,7 @@ def pss_kb(pids: list[int]) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def cpu_s(pids: list[int]) -> float:
+def cpu_s(pids: Iterable[int]) -> float:
     """User and system time so far, of these and of the children they have waited for."""
     stats = filter(None, map(_stat, pids))
     return sum(int(ticks) for fields in stats for ticks in fields[11:15]) / _TICKS
@@ -100,15 +102,18 @@ class ForeignLoad:
 _waited_s = 0.0
 
 
-def wait_until_quiet() -> bool:
-    """Whether it has become quiet. A machine that never does is waited for a minute in all."""
+def wait_until_quiet(pids: Collection[int] = ()) -> bool:
+    """Whether others are, and these: a server that has just been asked too much still works at it.
+
+    A machine that never is is waited for a minute in all.
+    """
     global _waited_s  # noqa: PLW0603 - one driver, one machine
     began = time.monotonic()
     deadline = began + min(QUIET_TIMEOUT_S, max(0.0, PATIENCE_S - _waited_s))
     while time.monotonic() < deadline:
-        foreign = ForeignLoad()
-        time.sleep(0.4)
-        if foreign.cores() < QUIET_SHARE:
+        foreign, spent_s = ForeignLoad(), cpu_s(pids)
+        time.sleep(LOOK_S)
+        if foreign.cores() < QUIET_SHARE and (cpu_s(pids) - spent_s) / LOOK_S < QUIET_SHARE:
             return True
     _waited_s += time.monotonic() - began
     return False

@@ -62,7 +62,7 @@ class Results:
         click.echo(
             f"  {workload} {contender} {load}: {verdict}, p50 {seen.p50:.1f} p99 {seen.p99:.1f} ms{acked},"
             f" delivered {seen.ratio:.2f}, server {seen.srv_cpu:.0%}, generator {seen.gen_cpu:.0%},"
-            f" others {seen.foreign:.0%} {seen.error}",
+            f" others {seen.foreign:.0%}, pace {seen.pace_us:.1f} µs {seen.error}",
             err=True,
         )
 

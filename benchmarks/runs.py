@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from statistics import harmonic_mean, median, quantiles
+from statistics import fmean, median, quantiles
 from typing import Any
 
 import httpx
@@ -17,13 +17,14 @@ from benchmarks.bench import Bench
 from benchmarks.contenders import AtWork, some_nodes
 from benchmarks.databases import Databases
 from benchmarks.errors import BenchmarkError
+from benchmarks.pace import at_pace
 from benchmarks.plan import ONE_WORKER, TWO_WORKERS
 from benchmarks.results import Row
 from canvas.client import Canvas, open_canvas
 from jobs.queue import POLL_EVERY_S, ArqDoorbell, answer_bells
 from jobs.store.bells import BATCH, Bell
 
-ROUNDS, JOBS, CONCURRENCY = 16, 5 * BATCH, 8
+ROUNDS, JOBS, CONCURRENCY = 24, 5 * BATCH, 8
 ALONE, TOGETHER = 60, 60
 WARM_UP = 3
 PICTURE = {"basePrompt": "A fox in the snow", "size": "256x256"}
@@ -46,17 +47,22 @@ def measure_runs(bench: Bench) -> None:
 async def _queue(bench: Bench) -> None:
     """Rounds of each in turn, on the same Redis, in this process; both poll at the same pace."""
     contenders: dict[str, Callable[[Redis], Awaitable[float]]] = {"easel": _doorbell_s, "arq": _arq_s}
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    took: dict[str, list[float]] = {name: [] for name in contenders}
+    paces: dict[str, list[float]] = {name: [] for name in contenders}
     async with Redis.from_url(bench.databases.redis_url) as redis:
         for _ in range(ROUNDS):
             machine.wait_until_quiet()
             for name, carried_after_s in contenders.items():
-                rates[name].append(JOBS / await carried_after_s(redis))
-    for name, found in rates.items():
+                began = time.monotonic()
+                took[name].append(await carried_after_s(redis))
+                paces[name].append(bench.pace.us(machine.LOAD_CORE, began, time.monotonic()))
+    usual_us = fmean(us for found in paces.values() for us in found)
+    for name, found in took.items():
+        times = at_pace(usual_us, found, paces[name])
         figures: dict[str, float | None] = {
-            "jobs_per_s": round(harmonic_mean(found)),  # all jobs over all the time they took
-            "least": round(min(found)),
-            "most": round(max(found)),
+            "jobs_per_s": round(JOBS / fmean(times)),
+            "least": round(JOBS / max(times)),
+            "most": round(JOBS / min(times)),
         }
         bench.results.add(Row("W7", name, figures, "queue"))
 

@@ -7,22 +7,26 @@ ones later, and each try counts, the first as the last. The largest load that pa
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import accumulate
 from math import exp, log
+from statistics import fmean
 from typing import Generic, TypeVar
 
 import msgspec
 
-LARGEST = 200_000
+LARGEST = 400_000
 GRID = 0.01
 """Between two loads that are told apart, as a logarithm: 1 %."""
-AWAY = log(2.5)
+AWAY = log(1.8)
 """How far the limit is expected from where the search begins, one standard deviation."""
-BLUR = 0.07
-"""How soon failures become passes below the limit: at 7 % less, three in four pass. The machine is that uneven."""
+BLUR = 0.05
+"""How soon failures become passes below the limit: at 5 % less, three in four pass. The machine is that uneven."""
 ODD = 0.04
 """Of all tries: they say nothing about the load, as something else has disturbed them."""
 BETWEEN = 0.95
+WARM_UPS = 2
+"""Tries that do not count, at a server that was just started: Hocuspocus carries twice as much after some seconds."""
 T = TypeVar("T")
 
 
@@ -41,6 +45,11 @@ class Limit(msgspec.Struct, Generic[T], frozen=True):
         """It may lie higher: no larger load is asked for."""
         return self.most >= LARGEST
 
+    def on_a_core(self, slowness: float) -> "Limit[T]":
+        """What it would be had the core been so many times as slow."""
+        load, least, most = (max(1, round(each / slowness)) for each in (self.load, self.least, self.most))
+        return Limit(load, self.seen, least, most if self.most < LARGEST else LARGEST, self.looks)
+
     @classmethod
     def given(cls, load: int, seen: T) -> "Limit[T]":
         """Nobody has searched for it."""
@@ -53,17 +62,17 @@ class Search(Generic[T]):
     def __init__(self, start: int) -> None:
         self._loads = [index * GRID for index in range(int(log(LARGEST) / GRID) + 2)]  # their logarithms
         self._likely = [exp(-(((load - log(start)) / AWAY) ** 2) / 2) for load in self._loads]
-        self._passed: list[tuple[int, T]] = []
+        self._passed: list[tuple[float, T]] = []
         self._looks = 0
         self.load = start
         """To be tried next."""
 
-    def note(self, has_passed: bool, seen: T) -> None:
-        """What came of a try at `load`."""
-        tried = log(self.load)
+    def note(self, has_passed: bool, seen: T, slowness: float = 1.0) -> None:
+        """What came of a try at `load`, by a core so many times as slow as usual: there it counts as so much more."""
+        tried = log(self.load * slowness)
         self._looks += 1
         if has_passed:
-            self._passed.append((self.load, seen))
+            self._passed.append((tried, seen))
         for index, limit in enumerate(self._loads):
             passes = ODD / 2 + (1 - ODD) / (1 + exp(max(-50.0, min(50.0, (tried - limit) / BLUR))))
             self._likely[index] *= passes if has_passed else 1 - passes
@@ -76,7 +85,7 @@ class Search(Generic[T]):
         """None when nothing has passed."""
         if not self._passed:
             return None
-        _, seen = min(self._passed, key=lambda each: abs(log(each[0] / self.load)))
+        _, seen = min(self._passed, key=lambda each: abs(each[0] - log(self.load)))
         tail = (1 - BETWEEN) / 2
         return Limit(self.load, seen, self._below(tail), self._below(1 - tail), self._looks)
 
@@ -88,19 +97,34 @@ class Search(Generic[T]):
 
 def in_turn(
     starts: Sequence[int],
-    run: Callable[[int, int], tuple[bool, T]],
+    serving: Callable[[int], AbstractContextManager[Callable[[int], tuple[bool, T]]]],
     *,
     looks: int,
+    servers: int,
+    pace_of: Callable[[T], float],
     is_late: Callable[[], bool],
 ) -> list[Limit[T] | None]:
     """Every entry's limit, by so many tries at each, in turn: what disturbs the machine for a while disturbs them all.
 
-    `run` gets an entry's place and a load. The first try is always made, a further one unless it is late.
+    `serving` starts the server of the entry at a place; what it yields is called with each load. Each entry has so many
+    `servers`, one after the other. The first are always started, further ones unless it is late. `pace_of` a try is how
+    long the same work took the server's core meanwhile (0: not known): limits are of a core at the mean pace of all.
     """
-    searches = [Search[T](start) for start in starts]
-    for number in range(looks):
+    searches, paces = [Search[T](start) for start in starts], list[float]()
+    for number in range(servers):
         if number and is_late():
             break
-        for place, search in enumerate(searches):
-            search.note(*run(place, search.load))
-    return [search.limit() for search in searches]
+        with ExitStack() as stack:
+            runs = [stack.enter_context(serving(place)) for place in range(len(starts))]
+            for _ in range(WARM_UPS):
+                for run, search in zip(runs, searches, strict=True):
+                    run(search.load)
+            for _ in range(looks // servers):
+                for run, search in zip(runs, searches, strict=True):
+                    has_passed, seen = run(search.load)
+                    paces.append(pace_of(seen) or fmean(paces or [1.0]))
+                    search.note(has_passed, seen, paces[-1] / paces[0])
+                if is_late():
+                    break
+    mean = fmean(paces) / paces[0]
+    return [limit and limit.on_a_core(mean) for limit in (search.limit() for search in searches)]

@@ -14,6 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.generator import Generator
 from benchmarks.harness import Harness
 from benchmarks.machine import Machine
+from benchmarks.pace import Pace
 from benchmarks.results import Header, Results, runs
 
 
@@ -24,7 +25,10 @@ def bench(path: Path, until: float, *, is_rest: bool = False) -> Bench:
             Header("run", "quick", "HEAD", Machine("A processor", 2, 24, "6.18", "ext4", "3.11", "v20"), "fsync=on")
         )
     nothing = cast(Databases, None)  # what is left out needs no server
-    return Bench(QUICK, cast(Harness, None), nothing, Generator(path), results, is_rest=is_rest, until=until)
+    pace = Pace(path)
+    return Bench(
+        QUICK, cast(Harness, None), nothing, Generator(path, pace), pace, results, is_rest=is_rest, until=until
+    )
 
 
 def noting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
