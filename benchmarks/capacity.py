@@ -14,14 +14,14 @@ RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
 ROOM_EDITORS, ROOM_HZ = 5, 20
 STARTS = {
-    ("W1", "easel", "push"): 12_500,
-    ("W1", "easel", "drag"): 195_000,
-    ("W1", "hocuspocus", ""): 7_500,
-    ("W2", "easel", ""): 900,
+    ("W1", "easel", "push"): 11_500,
+    ("W1", "easel", "drag"): 220_000,
+    ("W1", "hocuspocus", ""): 8_000,
+    ("W2", "easel", ""): 950,
     ("W2", "hocuspocus", ""): 120,
-    ("W3", "easel", ""): 320,
-    ("W3", "node ws", ""): 150,
-    ("W3", "tldraw sync-core", ""): 75,
+    ("W3", "easel", ""): 340,
+    ("W3", "node ws", ""): 165,
+    ("W3", "tldraw sync-core", ""): 90,
 }
 ELSEWHERE = {"W1": 600, "W2": 32, "W3": 40}
 MARKERS_PER_S = 400_000  # what the generator can parse beside reading everything

@@ -18,15 +18,15 @@ import msgspec
 LARGEST = 400_000
 GRID = 0.01
 """Between two loads that are told apart, as a logarithm: 1 %."""
-AWAY = log(1.8)
+AWAY = log(1.5)
 """How far the limit is expected from where the search begins, one standard deviation."""
 BLUR = 0.05
 """How soon failures become passes below the limit: at 5 % less, three in four pass. The machine is that uneven."""
 ODD = 0.04
 """Of all tries: they say nothing about the load, as something else has disturbed them."""
 BETWEEN = 0.95
-WARM_UPS = 2
-"""Tries that do not count, at a server that was just started: Hocuspocus carries twice as much after some seconds."""
+WARM_UPS = 3
+"""Tries at half the load that do not count, of a server just started: Hocuspocus carries twice as much after them."""
 T = TypeVar("T")
 
 
@@ -118,7 +118,7 @@ def in_turn(
             runs = [stack.enter_context(serving(place)) for place in range(len(starts))]
             for _ in range(WARM_UPS):
                 for run, search in zip(runs, searches, strict=True):
-                    run(search.load)
+                    run(max(1, search.load // 2))
             for _ in range(looks // servers):
                 for run, search in zip(runs, searches, strict=True):
                     has_passed, seen = run(search.load)
