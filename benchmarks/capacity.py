@@ -14,9 +14,9 @@ RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
 ROOM_EDITORS, ROOM_HZ = 5, 20
 STARTS = {
-    ("W1", "easel", "push"): 11_500,
+    ("W1", "easel", "push"): 12_000,
     ("W1", "easel", "drag"): 220_000,
-    ("W1", "hocuspocus", ""): 8_000,
+    ("W1", "hocuspocus", ""): 14_000,
     ("W2", "easel", ""): 950,
     ("W2", "hocuspocus", ""): 120,
     ("W3", "easel", ""): 340,

@@ -20,8 +20,8 @@ GRID = 0.01
 """Between two loads that are told apart, as a logarithm: 1 %."""
 AWAY = log(1.5)
 """How far the limit is expected from where the search begins, one standard deviation."""
-BLUR = 0.05
-"""How soon failures become passes below the limit: at 5 % less, three in four pass. The machine is that uneven."""
+BLUR = 0.06
+"""How soon failures become passes below the limit: at 6 % less, three in four pass. The machine is that uneven."""
 ODD = 0.04
 """Of all tries: they say nothing about the load, as something else has disturbed them."""
 BETWEEN = 0.95
@@ -67,9 +67,9 @@ class Search(Generic[T]):
         self.load = start
         """To be tried next."""
 
-    def note(self, has_passed: bool, seen: T, slowness: float = 1.0) -> None:
-        """What came of a try at `load`, by a core so many times as slow as usual: there it counts as so much more."""
-        tried = log(self.load * slowness)
+    def note(self, has_passed: bool, seen: T, load: float | None = None) -> None:
+        """What came of a try at `load`, or at another one."""
+        tried = log(load or self.load)
         self._looks += 1
         if has_passed:
             self._passed.append((tried, seen))
@@ -108,7 +108,8 @@ def in_turn(
 
     `serving` starts the server of the entry at a place; what it yields is called with each load. Each entry has so many
     `servers`, one after the other. The first are always started, further ones unless it is late. `pace_of` a try is how
-    long the same work took the server's core meanwhile (0: not known): limits are of a core at the mean pace of all.
+    long the same work took the server's core meanwhile (0: not known): limits are of a core at their mean, and each
+    try is at what is right for the pace of the one before it.
     """
     searches, paces = [Search[T](start) for start in starts], list[float]()
     for number in range(servers):
@@ -121,9 +122,10 @@ def in_turn(
                     run(max(1, search.load // 2))
             for _ in range(looks // servers):
                 for run, search in zip(runs, searches, strict=True):
-                    has_passed, seen = run(search.load)
+                    load = max(1, round(search.load / (paces[-1] / paces[0] if paces else 1.0)))
+                    has_passed, seen = run(load)
                     paces.append(pace_of(seen) or fmean(paces or [1.0]))
-                    search.note(has_passed, seen, paces[-1] / paces[0])
+                    search.note(has_passed, seen, load * paces[-1] / paces[0])  # a slow core makes it so much more
                 if is_late():
                     break
     mean = fmean(paces) / paces[0]
