@@ -14,10 +14,10 @@ from benchmarks.results import Row
 
 IDLE_ROOMS, IDLE_CLIENTS = 100, 10
 HOLD_S, LOOK_EVERY_S = 4, 0.25
-JOINS, BURST, AT_ONCE = 40, 60, 20
+JOIN_ROUNDS, JOINS, BURST, AT_ONCE = 5, 100, 60, 20
+PACE_US = 20  # that joins are told at, about what it is here: they are compared with each other alone
 EDITORS = (100, 300)
-PEER_EDITORS = 30  # what every peer but one carries; its bytes grow linearly from there
-WELL_WITHIN = 0.8  # of the largest number, at which every other run fails
+PEER_EDITORS = 30  # what every peer but one carries, even one just started; its bytes grow linearly from there
 MEASURED_S = 4
 
 
@@ -29,7 +29,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def measure_memory(bench: Bench) -> None:
-    _in_turn(bench, "W4", bench.contenders("W4"), _idle, "kb_per_connection")
+    _in_turn(bench, "W4", bench.contenders("W4"), _idle, "kb_per_connection", bench.depth.rounds)
 
 
 def _in_turn(
@@ -38,18 +38,19 @@ def _in_turn(
     contenders: list[Contender],
     measure: Callable[[Bench, Contender], dict[str, float | None]],
     figure: str,
+    rounds: int,
 ) -> None:
     """Rounds of each in turn; the round in the middle by `figure` stands for all."""
     found: dict[str, list[dict[str, float | None]]] = {contender.name: [] for contender in contenders}
-    for number in range(bench.depth.rounds):
+    for number in range(rounds):
         if number and bench.is_late:
             break
         for contender in contenders:
             found[contender.name].append(measure(bench, contender))
-    for name, rounds in found.items():
-        rounds.sort(key=lambda each: each[figure] or 0)
-        spread = {"least": rounds[0][figure], "most": rounds[-1][figure]}
-        bench.results.add(Row(workload, name, rounds[len(rounds) // 2] | spread))
+    for name, seen in found.items():
+        seen.sort(key=lambda each: each[figure] or 0)
+        spread = {"least": seen[0][figure], "most": seen[-1][figure]}
+        bench.results.add(Row(workload, name, seen[len(seen) // 2] | spread))
 
 
 def _idle(bench: Bench, contender: Contender) -> dict[str, float | None]:
@@ -72,19 +73,21 @@ def _idle(bench: Bench, contender: Contender) -> dict[str, float | None]:
 
 def measure_joins(bench: Bench) -> None:
     holders = [contender for contender in bench.contenders("W5") if contender.holds_document]
-    _in_turn(bench, "W5", holders, _join, "p50_ms")
+    _in_turn(bench, "W5", holders, _join, "p50_ms", JOIN_ROUNDS if bench.depth.rounds > 1 else 1)
 
 
 def _join(bench: Bench, contender: Contender) -> dict[str, float | None]:
     with contender.serving(seeded=True) as target:
         bench.generator.join(target, JOINS)  # the document is loaded, the code is warm
+        began = time.monotonic()
         single = bench.generator.join(target, JOINS)
+        pace = PACE_US / bench.pace.us(machine.SERVER_CORE, began, time.monotonic())
         burst = bench.generator.join(target, BURST, AT_ONCE)
     return {
-        "p50_ms": single.join_p50_ms,
-        "p99_ms": single.join_p99_ms,
+        "p50_ms": round(single.join_p50_ms * pace, 2),
+        "p99_ms": round(single.join_p99_ms * pace, 2),
         "bytes": single.bytes_per_join,
-        "server_cpu_ms": single.srv_cpu_ms_per_join,
+        "server_cpu_ms": round(single.srv_cpu_ms_per_join * pace, 2),
         "burst_p99_ms": burst.join_p99_ms,
         "burst_cpu_ms": burst.srv_cpu_ms_per_join,
         "joined": single.joins + burst.joins,
@@ -96,12 +99,12 @@ def measure_bytes(bench: Bench) -> None:
     for editors in EDITORS:
         held = _editors(bench, bench.easel(), editors)
         bench.results.add(Row("W11", "easel", _bytes(*held, editors, editors, 0), str(editors)))
-    found = {row.contender: row.figures.get("load") for row in bench.results.rows if row.workload == "W2"}
     for peer in bench.peers("W2"):
-        carried = int((found.get(peer.name) or PEER_EDITORS / WELL_WITHIN) * WELL_WITHIN)
-        held = _editors(bench, peer, carried)
+        held = _editors(bench, peer, PEER_EDITORS)
         for editors in EDITORS:
-            bench.results.add(Row("W11", peer.name, _bytes(*held, carried, editors, peer.stamp_bytes), str(editors)))
+            bench.results.add(
+                Row("W11", peer.name, _bytes(*held, PEER_EDITORS, editors, peer.stamp_bytes), str(editors))
+            )
 
 
 def _editors(bench: Bench, contender: Contender, editors: int) -> tuple[bool, Seen]:
