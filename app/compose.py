@@ -1,12 +1,10 @@
 """The composition root: settings in, what a process works with out. Opens from the ground up, closes in reverse."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-import asyncpg
 import httpx
 from redis.asyncio import Redis
 
@@ -15,13 +13,12 @@ from app.auth.callers import Callers
 from app.auth.issuer import Issuer
 from app.auth.proofs import Proofs
 from app.auth.rates import RequestRates
+from app.database import open_database
 from app.providers import registry_of, report_senders
-from app.revision import check_schema
 from app.settings import Settings, SettingsError, masked
 from canvas.relay.redis import RedisRelay, open_relay
 from canvas.store.access_events import AccessEvents
-from canvas.store.epochs import renew_if_moved
-from canvas.store.postgres import Connection, Pool, PostgresStore, reaching_the_database
+from canvas.store.postgres import Pool, PostgresStore, reaching_the_database
 from canvas.store.shares import Shares
 from canvas.store.versions import Versions
 from canvas.store.workflows import Workflows
@@ -65,11 +62,6 @@ from jobs.store.uploads import UploadStore
 from jobs.sweep import Sweep
 from jobs.webhooks.inbox import Inbox
 from jobs.webhooks.reception import Reception
-
-POOL_SIZE = 16  # of PostgreSQL's usual 100 connections; a transaction here lasts a few milliseconds
-CONNECT_TIMEOUT_S = 10
-APPLICATION = "easel"
-"""What our connections are called in PostgreSQL (`pg_stat_activity`)."""
 
 
 class Services(NamedTuple):
@@ -118,7 +110,7 @@ class Services(NamedTuple):
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Raises SettingsError for a database that cannot be reached, SchemaError for one that is not migrated."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_open_database(settings))
+        database = await stack.enter_async_context(open_database(settings))
         redis = await stack.enter_async_context(_open_redis(settings))
         relay = await stack.enter_async_context(open_relay(redis))
         pictures = await stack.enter_async_context(PictureWorkers(os.cpu_count() or 1, _limits(settings)))
@@ -195,31 +187,6 @@ def _notices(settings: Settings, database: Pool) -> Notices:
 
 
 @asynccontextmanager
-async def _open_database(settings: Settings) -> AsyncIterator[Pool]:
-    url = database_url(settings)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=POOL_SIZE,
-                command_timeout=30,
-                reset=_leave_as_is,
-                server_settings={"application_name": APPLICATION},
-            )
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        shown = masked("EASEL_DATABASE_URL", url)
-        raise SettingsError(f"PostgreSQL cannot be reached at {shown} ({_reason(error)}).") from error
-    try:
-        async with pool.acquire() as connection:
-            await check_schema(connection)
-            await renew_if_moved(connection)
-        yield pool
-    finally:
-        await pool.close()
-
-
-@asynccontextmanager
 async def _open_redis(settings: Settings) -> AsyncIterator[Redis]:
     """Connects when it is first used: without Redis, edits are still saved and told (decision D6)."""
     if settings.redis_url is None:
@@ -292,17 +259,6 @@ def own_hosts(settings: Settings) -> frozenset[str]:
 def own_addresses(settings: Settings) -> tuple[str, ...]:
     """What our own pictures' URLs may begin with."""
     return tuple(url for url in (settings.public_url, settings.base_url, settings.cdn_url) if url)
-
-
-def database_url(settings: Settings) -> str:
-    """Raises SettingsError when there is none."""
-    if settings.database_url is None:
-        raise SettingsError("EASEL_DATABASE_URL is not set. `easel up` brings its own; other commands need it.")
-    return settings.database_url
-
-
-async def _leave_as_is(_: Connection) -> None:
-    """Instead of a round trip at each release: nothing of ours outlives its transaction."""
 
 
 def _limits(settings: Settings) -> Limits:

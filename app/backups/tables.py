@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from app.compose import APPLICATION
+from app.database import APPLICATION
 from app.revision import MIGRATIONS, newest_revision
 from canvas.store.postgres import Connection
 

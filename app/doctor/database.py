@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from app.backups.tables import own_names
-from app.compose import POOL_SIZE
+from app.database import POOL_SIZE
 from app.doctor.findings import PATIENCE_S, Ground, IllError, all_of
 from app.embedded.postgres import PACKAGE
 from app.revision import check_schema, newest_revision
