@@ -56,7 +56,7 @@ def load_of(workload: str, value: int, *, is_durable: bool = False) -> Load:
 def attempt(
     bench: Bench, workload: str, contender: Contender, target: Target, value: int, load: Load, case: str = ""
 ) -> tuple[bool, Seen]:
-    """One run in new rooms; again while others disturb a run that fails."""
+    """One run; again while others disturb a run that fails."""
     has_passed, seen = False, Seen()
     for _ in range(ATTEMPTS):
         seen = bench.generator.run(target, load, merges_ms=contender.tick_ms)

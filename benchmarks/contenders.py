@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True):
 
     pids: list[int]
     arguments: Callable[[int, int], list[str]]
-    """For this many new rooms with this many clients each."""
+    """For this many rooms with this many clients each."""
     joining: list[str]
     """For joins of the seed document."""
     beside: int = 0
@@ -127,8 +127,12 @@ class Easel:
             arguments = self._arguments(ports)
             yield Target(
                 pids=[pid for each in pids for pid in machine.tree(each)],
-                arguments=lambda rooms, clients: [*arguments, *workflows.make(rooms, some_nodes(clients))],
-                joining=[*arguments, *workflows.make(1, json.loads((self._seed / "nodes.json").read_text()))]
+                arguments=lambda rooms, clients: [
+                    *arguments,
+                    *("--prefix", next(_prefixes)),  # others than those whose pushes these rooms have answered
+                    *workflows.give(rooms, some_nodes(clients)),
+                ],
+                joining=[*arguments, *workflows.give(1, json.loads((self._seed / "nodes.json").read_text()))]
                 if seeded
                 else [],
                 beside=self._databases.postgres_pid,
@@ -179,27 +183,29 @@ class Easel:
     def _arguments(self, ports: list[int]) -> list[str]:
         header = f"Authorization: Bearer {self._databases.token}\r\n"
         return [
-            *("--proto", "easel", "--path", "/ws/workflows/{room}", "--header", header, "--prefix", next(_prefixes)),
+            *("--proto", "easel", "--path", "/ws/workflows/{room}", "--header", header),
             *("--port", str(ports[0]), "--ports", ",".join(map(str, ports)), "--spread", self._spread),
             *(DEFLATE if self.deflates else []),
         ]
 
 
 class Workflows:
-    """New workflows over REST, their ids written down for the generator."""
+    """Made over REST, their ids written down for the generator; who wants as many of the same gets them again."""
 
     def __init__(self, http: httpx.Client, listed: Path) -> None:
         self._http = http
         self._listed = listed
+        self._made: dict[int, list[str]] = {}
+        """By the number of their nodes. A peer's rooms cost it nothing before somebody enters."""
 
-    def make(self, count: int, nodes: list[dict[str, Any]]) -> list[str]:
-        ids = []
-        for number in range(count):
+    def give(self, count: int, nodes: list[dict[str, Any]]) -> list[str]:
+        ids = self._made.setdefault(len(nodes), [])
+        for number in range(len(ids), count):
             answer = self._http.post("/api/workflows", json={"name": f"Room {number}", "nodes": nodes, "edges": []})
             if answer.status_code != httpx.codes.CREATED:
                 raise BenchmarkError(f"Easel refused a workflow of {len(nodes)} nodes: {answer.text[:300]}")
             ids.append(answer.json()["id"])
-        self._listed.write_text("\n".join(ids))
+        self._listed.write_text("\n".join(ids[:count]))
         return ["--rooms-file", str(self._listed)]
 
 

@@ -101,6 +101,7 @@ def in_turn(
     *,
     looks: int,
     servers: int,
+    warm_ups: int = WARM_UPS,
     pace_of: Callable[[T], float],
     is_late: Callable[[], bool],
 ) -> list[Limit[T] | None]:
@@ -117,7 +118,7 @@ def in_turn(
             break
         with ExitStack() as stack:
             runs = [stack.enter_context(serving(place)) for place in range(len(starts))]
-            for _ in range(WARM_UPS):
+            for _ in range(warm_ups):
                 for run, search in zip(runs, searches, strict=True):
                     run(max(1, search.load // 2))
             for _ in range(looks // servers):
