@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from benchmarks import machine
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender, Target
-from benchmarks.generator import DISTURBED_CORES, Load, Seen, holds
+from benchmarks.generator import Load, Seen, holds
 from benchmarks.results import LOWER_BOUND, Row
 from benchmarks.search import Limit, in_turn
 
@@ -64,7 +64,7 @@ def attempt(
         bench.results.probe(workload, f"{contender.name} {case}".strip(), value, seen, has_passed=has_passed)
         if not has_passed:
             machine.wait_until_quiet(target.pids)  # who comes next may share its core
-        if has_passed or bench.is_late or seen.foreign < DISTURBED_CORES:
+        if has_passed or bench.is_late or not seen.is_disturbed:
             break
     return has_passed, seen
 

@@ -1,6 +1,7 @@
 """One run of the load generator: what it is asked for and what it saw."""
 
 import subprocess
+from bisect import insort
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from benchmarks.pace import Pace
 
 TIMEOUT_S = 180
 DISTURBED_CORES = 0.06  # by others, on average over a run
+SLOW = 1.1
 P99_LIMIT_MS = 100.0
 NEVER_MS = 99999.0
 FULL_CORE = 0.92  # what is left goes to waking up
@@ -79,6 +81,13 @@ class Seen(msgspec.Struct, frozen=True):
     """The measured window, on the monotonic clock."""
     pace_us: float = 0
     """Of the server's core meanwhile; 0: nothing was measured."""
+    slowness: float = 1
+    """Of that core, over what it was in the calmest quarter of the runs so far."""
+
+    @property
+    def is_disturbed(self) -> bool:
+        """By others: a server that just manages at a core's usual pace falls behind at another, and stays there."""
+        return self.foreign >= DISTURBED_CORES or self.slowness >= SLOW
 
     @property
     def latency_ms(self) -> float | None:
@@ -105,6 +114,8 @@ class Generator:
     def __init__(self, program: Path, pace: Pace) -> None:
         self._program = program
         self._pace = pace
+        self._paces = list[float]()
+        """Of the runs so far, sorted."""
 
     def run(self, target: Target, load: Load, *, merges_ms: int | None = None) -> Seen:
         machine.wait_until_quiet(target.pids)
@@ -116,7 +127,11 @@ class Generator:
             return Seen(error=done.stderr.strip()[-300:] or f"the generator ended with {done.returncode}", closed=1)
         seen = msgspec.json.decode(done.stdout, type=Seen)
         pace_us = self._pace.us(machine.SERVER_CORE, seen.began, seen.ended)
-        return msgspec.structs.replace(seen, foreign=round(foreign.cores(), 3), pace_us=round(pace_us, 2))
+        insort(self._paces, pace_us)
+        slowness = pace_us / self._paces[len(self._paces) // 4]
+        return msgspec.structs.replace(
+            seen, foreign=round(foreign.cores(), 3), pace_us=round(pace_us, 2), slowness=round(slowness, 3)
+        )
 
     def join(self, target: Target, count: int, at_once: int = 1) -> Joins:
         machine.wait_until_quiet()

@@ -60,3 +60,10 @@ def test_what_never_arrived_has_no_latency() -> None:
     assert GOOD.latency_ms == 20
     assert msgspec.structs.replace(GOOD, p99=99999).latency_ms is None
     assert msgspec.structs.replace(GOOD, expected=0).latency_ms is None
+
+
+def test_run_is_disturbed_by_others_on_the_machine_and_by_those_beside_it() -> None:
+    assert not GOOD.is_disturbed
+    assert Seen(foreign=0.06).is_disturbed
+    assert Seen(slowness=1.1).is_disturbed
+    assert not Seen(foreign=0.05, slowness=1.09).is_disturbed
