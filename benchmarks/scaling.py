@@ -16,7 +16,7 @@ from benchmarks.results import Row
 
 SHARE = 0.5  # of the largest load found: both cores still have air
 EDITORS, ROOMS = 60, 40  # when it was not searched in this run
-ROUNDS, WARM_UP_S, MEASURED_S = 6, 1.0, 1.5
+ROUNDS, WARM_UP_S, MEASURED_S = 4, 1.0, 1.5
 
 
 def measure_processes(bench: Bench) -> None:
