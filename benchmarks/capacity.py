@@ -31,7 +31,7 @@ DRAG, PUSH = "drag", "push"
 
 
 def measure_fan_out(bench: Bench) -> None:
-    """Pushes by half as many servers and tries again: a limit beside a cliff, some 6 % off from server to server."""
+    """Pushes have half as many servers and tries more: a limit beside a cliff, some 6 % off from server to server."""
     depth = bench.depth
     pushes = [(bench.easel(), PUSH), *((peer, "") for peer in bench.peers("W1"))]
     _measure(bench, "W1", pushes, looks=depth.looks * 3 // 2, servers=depth.servers * 3 // 2)
