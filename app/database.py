@@ -52,7 +52,7 @@ async def open_pool(url: str, max_size: int = POOL_SIZE) -> Pool:
         max_size=max_size,
         command_timeout=30,
         connection_class=PooledConnection,
-        reset=PooledConnection.end_what_failed,  # type: ignore[arg-type] # its connections are of the class above
+        reset=PooledConnection.end_what_failed,  # type: ignore[arg-type]  # its connections are of the class above
         server_settings={"application_name": APPLICATION},
     )
 

@@ -39,23 +39,16 @@ def measure_fan_out(bench: Bench) -> None:
 
 
 def measure_editors(bench: Bench) -> None:
-    _measure(
-        bench,
-        "W2",
-        [(contender, "") for contender in bench.contenders("W2")],
-        looks=bench.depth.looks,
-        servers=bench.depth.servers,
-    )
+    _measure_all(bench, "W2")
 
 
 def measure_rooms(bench: Bench) -> None:
-    _measure(
-        bench,
-        "W3",
-        [(contender, "") for contender in bench.contenders("W3")],
-        looks=bench.depth.looks,
-        servers=bench.depth.servers,
-    )
+    _measure_all(bench, "W3")
+
+
+def _measure_all(bench: Bench, workload: str) -> None:
+    entries = [(contender, "") for contender in bench.contenders(workload)]
+    _measure(bench, workload, entries, looks=bench.depth.looks, servers=bench.depth.servers)
 
 
 def load_of(workload: str, value: int, *, is_durable: bool = False) -> Load:

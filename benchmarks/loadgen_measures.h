@@ -69,7 +69,7 @@ static void watch(const char *list) {
     list = *rest == ',' ? rest + 1 : rest;
   }
 }
-/* Of the process alone, by its own clock: /proc tells hundredths of a second, half a tenth of what some rounds use. */
+/* Of the process alone, by its own clock: /proc tells hundredths of a second, a tenth of PostgreSQL's in a short round. */
 static double cpu_of(int pid) {
   clockid_t clock;
   struct timespec used;
