@@ -69,13 +69,13 @@ async def _take_turn(connection: AsyncConnection) -> None:
 
 
 async def _upgrade_in_turn(connection: AsyncConnection, to: str, patience_s: float) -> list[str]:
-    applied: dict[str, None] = {}
+    applied: list[str] = []
     deadline = time.monotonic() + patience_s
     while True:
         await connection.execute(text(f"SET lock_timeout = {LOCK_WAIT_MS}"))
         await connection.commit()
         try:
-            applied |= dict.fromkeys(await connection.run_sync(_upgrade, to))
+            await connection.run_sync(_upgrade, to, applied)
         except DBAPIError as error:
             await connection.rollback()
             if getattr(error.orig, "sqlstate", None) not in {_LOCK_NOT_AVAILABLE, _DEADLOCK}:
@@ -88,22 +88,22 @@ async def _upgrade_in_turn(connection: AsyncConnection, to: str, patience_s: flo
             log.warning("migrate.waits", reason="somebody uses a table that is to be changed", again_in_s=PAUSE_S)
             await asyncio.sleep(PAUSE_S)
         else:
-            return list(applied)
+            return applied
 
 
-def _upgrade(connection: SyncConnection, to: str) -> list[str]:
+def _upgrade(connection: SyncConnection, to: str, applied: list[str]) -> None:
+    """Adds to `applied` step by step: what is done stays done when a later step has to wait."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory(str(MIGRATIONS))
-    applied: list[str] = []
 
     def steps(revision: Any, _: MigrationContext) -> Any:
-        found = scripts._upgrade_revs(to, revision)  # what alembic's own `upgrade` command calls
-        applied.extend(str(step.revision.revision) for step in found)
-        return found
+        return scripts._upgrade_revs(to, revision)  # what alembic's own `upgrade` command calls
+
+    def done(*_: Any, **what: Any) -> None:
+        applied.append(str(what["step"].up_revision_id))
 
     with EnvironmentContext(config, scripts, fn=steps) as environment:
-        environment.configure(connection=connection, transaction_per_migration=True)
+        environment.configure(connection=connection, transaction_per_migration=True, on_version_apply=done)
         environment.run_migrations()
         connection.commit()
-    return applied

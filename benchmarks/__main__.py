@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from app.embedded.errors import StartError
-from benchmarks import capacity, durable, footprint, growth, machine, pictures, rest, scaling
+from benchmarks import capacity, durable, fan_out, footprint, growth, machine, pictures, rest, scaling
 from benchmarks import runs as run_pipeline
 from benchmarks.bench import FULL, QUICK, THOROUGH, WORKLOADS, Bench
 from benchmarks.databases import databases
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DEPTHS = {depth.name: depth for depth in (FULL, QUICK, THOROUGH)}
 MEASURES: dict[str, Callable[[Bench], None]] = {
-    "W1": capacity.measure_fan_out,
+    "W1": fan_out.measure_fan_out,
     "W2": capacity.measure_editors,
     "W3": capacity.measure_rooms,
     "W4": footprint.measure_memory,

@@ -1,4 +1,4 @@
-"""W1, W2, W3: the largest load that a server carries while everybody still sees everything in time."""
+"""The largest load that a server carries while everybody still sees everything in time: W2, W3, the drags of W1."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,9 +14,7 @@ RECEIVERS = 100
 EDITOR_HZ = 60  # what a browser sends while dragging, at most
 ROOM_EDITORS, ROOM_HZ = 5, 20
 STARTS = {
-    ("W1", "easel", "push"): 12_000,
     ("W1", "easel", "drag"): 220_000,
-    ("W1", "hocuspocus", ""): 14_000,
     ("W2", "easel", ""): 950,
     ("W2", "hocuspocus", ""): 120,
     ("W3", "easel", ""): 340,
@@ -30,14 +28,6 @@ SILENT = 2  # tries in a row
 DRAG, PUSH = "drag", "push"
 
 
-def measure_fan_out(bench: Bench) -> None:
-    """Pushes have half as many servers and tries more: a limit beside a cliff, some 6 % off from server to server."""
-    depth = bench.depth
-    pushes = [(bench.easel(), PUSH), *((peer, "") for peer in bench.peers("W1"))]
-    _measure(bench, "W1", pushes, looks=depth.looks * 3 // 2, servers=depth.servers * 3 // 2)
-    _measure(bench, "W1", [(bench.easel(), DRAG)], looks=depth.looks // 2, servers=1)
-
-
 def measure_editors(bench: Bench) -> None:
     _measure_all(bench, "W2")
 
@@ -48,7 +38,7 @@ def measure_rooms(bench: Bench) -> None:
 
 def _measure_all(bench: Bench, workload: str) -> None:
     entries = [(contender, "") for contender in bench.contenders(workload)]
-    _measure(bench, workload, entries, looks=bench.depth.looks, servers=bench.depth.servers)
+    measure(bench, workload, entries, looks=bench.depth.looks, servers=bench.depth.servers)
 
 
 def load_of(workload: str, value: int, *, is_durable: bool = False) -> Load:
@@ -78,7 +68,7 @@ def attempt(
     return has_passed, seen
 
 
-def _measure(bench: Bench, workload: str, entries: list[tuple[Contender, str]], *, looks: int, servers: int) -> None:
+def measure(bench: Bench, workload: str, entries: list[tuple[Contender, str]], *, looks: int, servers: int) -> None:
     @contextmanager
     def serving(place: int) -> Iterator[Callable[[int], tuple[bool, Seen]]]:
         contender, case = entries[place]

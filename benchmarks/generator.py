@@ -33,6 +33,8 @@ class Load(msgspec.Struct, frozen=True):
     """Every how many-th client parses what it reads; the others only read it."""
     is_durable: bool = False
     """Pushes instead of drags."""
+    window: int = 0
+    """So many of a room's moves may be on their way: the next one is sent then, and `hz` says nothing. 0: by `hz`."""
 
     def arguments(self) -> list[str]:
         numbers = {
@@ -43,6 +45,7 @@ class Load(msgspec.Struct, frozen=True):
             "--warmup": self.warmup_s,
             "--secs": self.measured_s,
             "--sample": self.sample,
+            "--window": self.window,
         }
         return [word for name, value in numbers.items() for word in (name, str(value))] + ["--push"] * self.is_durable
 

@@ -2,7 +2,8 @@
  *
  * Opens rooms × clients connections; some of them send a "node move" at a fixed rate on an open-loop schedule, the others
  * listen. Latency counts from the intended time of a move, so a stall of the server or of this program is not hidden
- * (no coordinated omission). Prints one JSON object; times in ms, CPU in cores.
+ * (no coordinated omission). With a window there is no schedule: the next move is sent when, of those before it, no more
+ * than so many are still on their way to somebody. Prints one JSON object; times in ms, CPU in cores.
  *
  * cc -O2 -o loadgen loadgen.c -lz
  */
@@ -34,6 +35,7 @@ static const uint64_t PATIENCE_NS = 60000000000ull;
 static const double DRAIN_S = 1.5, MERGED_DRAIN_S = 0.5;  /* a merging server owes only the newest */
 static const char *schema_file;
 static int clients = 2, senders = 1, sample = 1, merges, burst = 64, joins, joins_at_once = 1, beside;
+static int window;                     /* 0: the schedule */
 static double hz = 60, warmup_s = 2, measured_s = 5, hold_s;
 static int *listeners;                 /* of each room: clients that read the marks of what they get */
 
@@ -132,12 +134,18 @@ static void send_one(conn *c, uint64_t intended) {
   if (c->st != S_READY) return;
   if (proto == EASEL) easel_move(c, intended);
   else peer_move(c, intended);
-  if (intended < w0) return;
+  n_owed += listeners[c->room] - c->sampled;
+  if (!in_window(intended)) return;
   n_sent++;
   n_expected += listeners[c->room] - c->sampled;
   count_in(lags, intended, now());
 }
-/* The schedule: sender k of n fires at k, n + k, 2n + k … steps, never in lockstep. */
+/* When the next move is due. The schedule: sender k of n fires at k, n + k, 2n + k … steps, never in lockstep. */
+static uint64_t due(const conn *sender, uint64_t scheduled, uint64_t t) {
+  if (!window) return scheduled;
+  uint64_t each = listeners[sender->room] - sender->sampled;
+  return n_owed < n_seen + window * each ? t : UINT64_MAX;  /* a snapshot holds a mark of before, so more may be seen */
+}
 static void drive(conn *all, struct look looks[2]) {
   int n = rooms * senders;
   double step = 1e9 / (hz * n);
@@ -151,8 +159,8 @@ static void drive(conn *all, struct look looks[2]) {
     if (looks[0].at && !looks[1].at && t >= w1) take_look(&looks[1]);
     if (t >= end || (looks[1].at && !merges && n_del >= n_expected && (!push || n_acked >= n_sent))) return;
     int sent = 0;
-    while ((next = begin + (uint64_t)(turn * step)) <= t && next < w1 && sent++ < SENDS_A_TURN)
-      send_one(&all[turn++ % n], next);
+    while ((next = due(&all[turn % n], begin + (uint64_t)(turn * step), t)) <= t && next < w1 && sent++ < SENDS_A_TURN)
+      send_one(&all[turn++ % n], window ? now() : next);  /* two marks that are the same would be no change */
     poll_for(until_next(next, looks));
   }
 }
@@ -182,7 +190,7 @@ static const struct option OPTIONS[] = {
     {"--port", NUMBER, &port}, {"--path", WORD, &path_pattern}, {"--rooms", NUMBER, &rooms},
     {"--clients", NUMBER, &clients},
     {"--senders", NUMBER, &senders}, {"--hz", REAL, &hz}, {"--warmup", REAL, &warmup_s}, {"--secs", REAL, &measured_s},
-    {"--hold", REAL, &hold_s}, {"--sample", NUMBER, &sample}, {"--deflate", FLAG, &offers_deflate},
+    {"--hold", REAL, &hold_s}, {"--window", NUMBER, &window}, {"--sample", NUMBER, &sample}, {"--deflate", FLAG, &offers_deflate},
     {"--merges", FLAG, &merges}, {"--pids", WORD, &pid_list}, {"--schema", WORD, &schema_file},
     {"--join", NUMBER, &joins},
     {"--at-once", NUMBER, &joins_at_once}, {"--ready-bytes", SIZE, &ready_bytes}, {"--burst", NUMBER, &burst},

@@ -4,6 +4,7 @@ enum { PROCESSES = 16 };
 
 static uint64_t w0, w1;                /* the measured window, ns */
 static uint64_t n_sent, n_expected, n_del, n_own, n_frames, n_bytes;
+static uint64_t n_owed, n_seen;        /* deliveries, before the window too */
 static uint32_t *hist, *lags;          /* deliveries by latency, sends by how late the generator itself was */
 static int nerr;
 
@@ -53,8 +54,9 @@ static void scan_markers(int own, const uint8_t *p, size_t n, uint64_t t) {
     int gid;
     if (p[1] != 'T' || !read_marker(p, &sent, &gid)) { p++; continue; }
     p += MARK;
+    if (gid == (own & 0xffff)) { n_own += in_window(sent); continue; }
+    n_seen++;
     if (!in_window(sent)) continue;
-    if (gid == (own & 0xffff)) { n_own++; continue; }
     n_del++;
     count_in(hist, sent, t);
   }

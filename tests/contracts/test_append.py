@@ -13,6 +13,8 @@ from canvas.graph import Graph
 from canvas.ops import Add, Remove, Restore, SetWorkflow, Update
 from canvas.push import Batch, Ledger, Past, Push
 from canvas.room import Room
+from canvas.store.append import append as append_to
+from canvas.store.postgres import Connection, Pool
 from tests.canvas import drawing
 from tests.canvas.drawing import edge, node, state
 from tests.canvas.world import World, adding, by_request, numbered
@@ -127,6 +129,51 @@ async def test_an_append_waits_for_who_holds_the_lock_and_looks_again(world: Wor
         assert not second.done()
     assert await second
     assert [one.by.user_id for one in await log_of(world)] == [world.ada, world.bob]
+
+
+async def orphans(world: World) -> list[int]:
+    """How much of the log and of the answers of a workflow is left."""
+    return [
+        await world.database.fetchval(f"SELECT count(*) FROM {table} WHERE workflow_id = $1", world.id)
+        for table in ("workflow_ops", "workflow_pushes")
+    ]
+
+
+async def waits(connection: Connection, watcher: Pool) -> None:
+    """Until what was asked of the connection waits for somebody's lock."""
+    pid = connection.get_server_pid()
+    async with asyncio.timeout(30):
+        while not await watcher.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", pid):
+            pass
+
+
+async def test_a_delete_that_waits_for_an_append_takes_along_what_it_stored(world: World) -> None:
+    """RT2, PU14"""
+    room = await room_of(world)
+    batch = decided(room, numbered(world.ada, 1, adding("a")))
+    async with world.database.acquire() as appends, world.database.acquire() as deletes:
+        async with appends.transaction():
+            assert await append_to(appends, world.id, room.epoch, 0, batch)
+            deleting = asyncio.create_task(deletes.execute("DELETE FROM workflows WHERE id = $1", world.id))
+            await waits(deletes, world.database)
+        assert await deleting == "DELETE 1"
+
+    assert await orphans(world) == [0, 0]
+
+
+async def test_an_append_to_what_was_just_deleted_writes_nothing(world: World) -> None:
+    """PU14, RT2: no reference would refuse it"""
+    room = await room_of(world)
+    batch = decided(room, numbered(world.ada, 1, adding("a")), numbered(world.ada, 2, adding("a", 9)))
+    async with world.database.acquire() as appends, world.database.acquire() as deletes:
+        async with deletes.transaction():
+            await deletes.execute("DELETE FROM workflows WHERE id = $1", world.id)
+            appending = asyncio.create_task(append_to(appends, world.id, room.epoch, 0, batch))
+            await waits(appends, world.database)
+        assert not await appending, "it waited for the delete"
+
+    assert not await world.store.append(world.id, room.epoch, 0, batch), "it came after the delete"
+    assert await orphans(world) == [0, 0]
 
 
 async def test_an_append_that_the_database_refuses_leaves_nothing(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from canvas.ops import MAX_RECORD_BYTES, Add, Op, Remove, Restore, SetWorkflow, 
 from canvas.protocol import Author, Transaction, decode_transactions
 from canvas.push import Batch, Ledger, Past, Push
 from canvas.room import Room
+from canvas.store.append import json
 from canvas.store.port import Document
 from canvas.store.postgres import Connection, Pool, PostgresLock, lock_workflow, set_on_node
 from canvas.transfer import read_document
@@ -188,6 +190,41 @@ async def test_the_database_refuses_a_picture_that_slipped_through(world: World)
 
     assert caught.value.code == "REFUSED_BY_STORE"
     assert await world.log() == [1]
+
+
+_PICTURE = "data:image/png;base64," + "A" * 100
+_WITH_TEXT = {
+    "workflow_ops": "(workflow_id, seq, author_id, origin, ops) VALUES ($1, $3, 'ada', 'rest', $2::text::json)",
+    "workflow_nodes": """
+        (workflow_id, id, ord, position, fields, node_data) VALUES ($1, 'n' || $3::int, 1, '{}', '{}', $2::text::json)
+        ON CONFLICT (workflow_id, id) DO UPDATE SET node_data = excluded.node_data""",
+    "workflow_edges": """
+        (workflow_id, id, source, target, ord, record) VALUES ($1, 'e' || $3::int, 'a', 'b', 1, $2::text::json)
+        ON CONFLICT (workflow_id, id) DO UPDATE SET record = excluded.record""",
+}
+
+
+@pytest.mark.parametrize("table", _WITH_TEXT)
+async def test_every_table_refuses_a_picture_and_nothing_that_only_looks_like_one(world: World, table: str) -> None:
+    """OP11, PU10"""
+    statement = f"INSERT INTO {table} {_WITH_TEXT[table]}"
+    passes = (
+        "",
+        ";base64," + "A" * 200,
+        'data:image/" and data:font/woff;base64,' + "A" * 200,
+        _PICTURE[:-1],  # an icon of a few pixels
+        _PICTURE.replace("png", "x" * 81),
+        _PICTURE.upper(),
+    )
+    for number, text in enumerate(passes, 1):
+        await world.database.execute(statement, world.id, json(text), number)
+
+    for text in (_PICTURE, "data:image/ " + _PICTURE, "\n" * 9000 + _PICTURE.replace("png", "x" * 80) + " " * 9000):
+        for number in (1, 99):  # over what is there, and new
+            with pytest.raises(asyncpg.CheckViolationError):
+                await world.database.execute(statement, world.id, json(text), number)
+
+    assert await world.database.fetchval(f"SELECT count(*) FROM {table} WHERE workflow_id = $1", world.id) == 6
 
 
 async def test_a_client_that_comes_back_is_told_what_it_missed(world: World) -> None:

@@ -86,6 +86,27 @@ async def test_the_trash_is_emptied(world: World, monkeypatch: pytest.MonkeyPatc
     assert {row["id"] for row in left} == {ids[0], world.id}
 
 
+async def test_what_is_gone_takes_its_log_and_answers_along_and_nobody_elses(world: World) -> None:
+    """RT2: whoever deletes it, one or many at once"""
+    hub = world.hub()
+    ids = [world.id, *[await world.workflows.create(world.ada, name, NOTHING) for name in "abcd"]]
+    for workflow_id in ids:
+        for number in (1, 2):
+            told = await hub.push(workflow_id, numbered(world.ada, number, adding(f"n{number}")))
+            assert told.outcome == "commit"
+    await world.database.execute("DELETE FROM workflows WHERE id = $1", ids[1])
+    for workflow_id in ids[2:4]:
+        await world.workflows.move_to_trash(workflow_id)
+    await world.database.execute("UPDATE workflows SET deleted_at = now() - interval '31 days' WHERE id = $1", ids[2])
+    await world.database.execute("UPDATE workflows SET deleted_at = now() - interval '32 days' WHERE id = $1", ids[3])
+
+    await retire(world.database, DAYS)
+
+    for table in ("workflow_ops", "workflow_pushes", "workflow_nodes"):
+        left = await world.database.fetch(f"SELECT workflow_id FROM {table} WHERE workflow_id = ANY($1)", ids)
+        assert sorted(row["workflow_id"] for row in left) == sorted([ids[0], ids[0], ids[4], ids[4]]), table
+
+
 async def test_a_backup_that_is_put_back_begins_another_log(world: World) -> None:
     """RT3, CL5, RS2: a tab that was ahead of it does not go on from a seq that means something else now"""
     hub = world.hub()

@@ -30,7 +30,13 @@ from tests.rules.test_house import ROOT
 REVISIONS = sorted(file.name.split("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 BEFORE = "0017"
 """The schema that the old servers of these tests were written for."""
-WIDENED = {("accounts", "accounts_role_check"): "guests came; whatever was allowed still is"}
+_SAME_PICTURES = "a plain word is looked for first; it refuses the same"
+WIDENED = {
+    ("accounts", "accounts_role_check"): "guests came; whatever was allowed still is",
+    ("workflow_ops", "no_base64_picture"): _SAME_PICTURES,
+    ("workflow_nodes", "no_base64_picture"): _SAME_PICTURES,
+    ("workflow_edges", "no_base64_picture"): _SAME_PICTURES,
+}
 """Constraints that changed and refuse nothing that was taken before, and why."""
 
 
@@ -299,14 +305,17 @@ def test_the_code_before_the_newest_migration_goes_on(tmp_path: Path, redis_url:
         }
         site = Site(environment | former.environment)
         former.migrates(site.environment)
-        assert site.sql("SELECT version_num FROM alembic_version") == [{"version_num": REVISIONS[-2]}]
+        [version] = site.sql("SELECT version_num FROM alembic_version")
+        # Several, if they came at once.
+        missing = [revision for revision in REVISIONS if revision > version["version_num"]]
+        assert missing[-1] == newest_revision()
         server, worker = former.of(Server)(site.environment), former.of(Worker)(site.environment)
         try:
             person = _Owner(server, url, "acc")
             before = person.workflow()
             person.finishes(before)
 
-            assert asyncio.run(migrate(url)) == [newest_revision()]
+            assert asyncio.run(migrate(url)) == missing
 
             person.finishes(person.workflow())
             person.http.patch(
@@ -329,6 +338,16 @@ _WRITE = "INSERT INTO workflows (id, name, epoch) VALUES ('late', 'Late', 'e')"
 _RUN = """
     INSERT INTO runs (id, subject_id, node_id, account_id, status, processor, provider, model, request)
     VALUES ('old_' || $1, 'wf_1', 'x' || $1, 'acc', 'pending', 'local', 'local', 'studio-1', '{}')"""
+# As canvas/store/append.py: the order of its parts is the order in which it locks tables.
+_LOG = """
+    WITH head AS (UPDATE workflows SET seq = seq + 1, updated_at = now() WHERE id = 'wf_1' RETURNING seq),
+    log AS (
+      INSERT INTO workflow_ops (workflow_id, seq, author_id, origin, ops) SELECT 'wf_1', seq, 'acc', 'user', '[]'
+      FROM head),
+    pushes AS (
+      INSERT INTO workflow_pushes (workflow_id, account_id, client_id, client_seq, digest, result)
+      SELECT 'wf_1', 'acc', $1::text, seq, '', '{}' FROM head)
+    SELECT seq FROM head"""
 OLD_STATEMENTS: list[tuple[str, tuple[object, ...]]] = [
     (
         "INSERT INTO api_tokens (id, account_id, name, token_hash) SELECT $1, 'acc', '', sha256($1::text::bytea)",
@@ -342,7 +361,7 @@ OLD_STATEMENTS: list[tuple[str, tuple[object, ...]]] = [
         "INSERT INTO workflow_nodes (workflow_id, id, ord, position, fields) VALUES ('wf_1', 'x' || $1, 1, '{}', '{}')",
         ("KEY",),
     ),
-    ("UPDATE workflows SET seq = seq + 1, updated_at = now() WHERE id = 'wf_1'", ()),
+    (_LOG, ("KEY",)),
     (_RUN, ("KEY",)),
     (
         "UPDATE runs SET status = 'completed', finished_at = now(), event_seq = event_seq + 1 WHERE id = 'old_' || $1",
