@@ -316,11 +316,13 @@ class Hub:
         with_news, self._with_news = self._with_news, {}
         for opened in with_news:
             opened.tell()
-            effects, mine, left = opened.room.tick(opened.slow())
+            effects, changed, left = opened.room.tick(opened.slow())
             FRAMES.inc(sum(len(send.session_ids) for send in effects))
             opened.carry_out(effects)
-            if opened.others and (mine or left):
-                hints.append((opened.room.workflow_id, PresenceHint(self._process, mine, left)))
+            if opened.others:
+                mine = opened.room.presences.local_part(changed)
+                if mine or left:
+                    hints.append((opened.room.workflow_id, PresenceHint(self._process, mine, left)))
         for workflow_id, hint in hints:  # when everybody here has been told: Redis may be slow
             self._relay.publish(workflow_id, hint)
 

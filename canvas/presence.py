@@ -127,6 +127,7 @@ class Presences:
         self._changed, self._left = {}, []
         return {session_id: shortened(keys) for session_id, keys in changed.items()}, left
 
-    def is_local(self, session_id: str) -> bool:
-        present = self._present.get(session_id)
-        return present is not None and present.process is None
+    def local_part(self, changed: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Of what `take` gave, the sessions of this process: other processes have to hear of them."""
+        local = self.local()
+        return {session_id: keys for session_id, keys in changed.items() if session_id in local}

@@ -376,11 +376,10 @@ class Room:
         return self._frames.is_owed
 
     def tick(self, slow: Collection[str] = ()) -> tuple[list[Send], dict[str, dict[str, Any]], tuple[str, ...]]:
-        """One frame for everybody but the `slow`, and the presence that other processes have to hear."""
+        """One frame for everybody but the `slow`, and what it tells of presence: what has changed, and who left."""
         (changed, left), runs = self.presences.take(), self.runs.take()
         tellings = self._frames.tell(changed, left, runs, self.sessions, slow)
-        mine = {session_id: keys for session_id, keys in changed.items() if self.presences.is_local(session_id)}
-        return [Send(*telling) for telling in tellings], mine, tuple(left)
+        return [Send(*telling) for telling in tellings], changed, tuple(left)
 
 
 def _size(messages: list[bytes]) -> int:

@@ -129,9 +129,11 @@ def remote() -> Presences:
 def test_another_process_sessions_are_seen_and_stay_its_own() -> None:
     """PR4"""
     presences = remote()
-    assert presences.take()[0] == {"r1": {"user": BOB, "editing": "a"}}
+    presences.change("s1", change(editing="c"), 1, may_drag=True)
+    changed, _ = presences.take()
+    assert changed == {"r1": {"user": BOB, "editing": "a"}, "s1": {"editing": "c"}}
     assert set(presences.local()) == {"s1", "s2"}
-    assert not presences.is_local("r1")
+    assert presences.local_part(changed) == {"s1": {"editing": "c"}}
 
     presences.hear("p3", {"r1": {"editing": "b"}}, ("r1", "s1"), 2, whole=False)
 
