@@ -34,7 +34,7 @@ class Load(msgspec.Struct, frozen=True):
     is_durable: bool = False
     """Pushes instead of drags."""
     window: int = 0
-    """So many of a room's moves may be on their way: the next one is sent then, and `hz` says nothing. 0: by `hz`."""
+    """Of one room: so many moves may be on their way, on average to those who parse. 0: as `hz` says."""
 
     def arguments(self) -> list[str]:
         numbers = {

@@ -2,8 +2,8 @@
  *
  * Opens rooms × clients connections; some of them send a "node move" at a fixed rate on an open-loop schedule, the others
  * listen. Latency counts from the intended time of a move, so a stall of the server or of this program is not hidden
- * (no coordinated omission). With a window there is no schedule: the next move is sent when, of those before it, no more
- * than so many are still on their way to somebody. Prints one JSON object; times in ms, CPU in cores.
+ * (no coordinated omission). With a window there is no schedule: the next move is sent when, of those before it, fewer
+ * than so many are still on their way to the sampled receivers, on average. Prints one JSON object; times in ms, CPU in cores.
  *
  * cc -O2 -o loadgen loadgen.c -lz
  */
@@ -144,7 +144,7 @@ static void send_one(conn *c, uint64_t intended) {
 static uint64_t due(const conn *sender, uint64_t scheduled, uint64_t t) {
   if (!window) return scheduled;
   uint64_t each = listeners[sender->room] - sender->sampled;
-  return n_owed < n_seen + window * each ? t : UINT64_MAX;  /* a snapshot holds a mark of before, so more may be seen */
+  return n_owed + each <= n_seen + window * each ? t : UINT64_MAX;
 }
 static void drive(conn *all, struct look looks[2]) {
   int n = rooms * senders;
@@ -223,6 +223,7 @@ static void read_options(int argc, char **argv) {
   if (found == PROTOS) { fprintf(stderr, "loadgen: %s is no protocol\n", proto_name); exit(2); }
   proto = found;
   if (senders > clients) senders = clients;
+  if (window && (merges || rooms > 1)) { fprintf(stderr, "loadgen: a window is one room's, and all of it arrives\n"); exit(2); }
   watch(pid_list);
 }
 static void read_schema(void) {

@@ -19,7 +19,7 @@ MARKS = ("circle", "square", "diamond", "triangle", "ring", "cross")
 """Colour is not all that tells two lines apart."""
 LIMIT_MS = 100.0
 LOADS = {
-    "W1": ("W1: latency over load", "pushes or updates per second of one sender, 100 receivers"),
+    "W1": ("W1: latency over what is delivered", "pushes, updates or drags per second of one sender, 100 receivers"),
     "W2": ("W2: latency over editors", "editors in one room, all dragging at 60 Hz"),
     "W3": ("W3: latency over rooms", "rooms of five editors at 20 Hz"),
 }
@@ -41,7 +41,7 @@ class Plot(msgspec.Struct, frozen=True):
 
 def plots(rows: Sequence[Row], probes: Sequence[Probe]) -> dict[str, Plot]:
     """By file name; only what was measured."""
-    found = {f"latency-{name.lower()}": _latency(name, probes) for name in LOADS}
+    found = {f"latency-{name.lower()}": _latency(name, rows, probes) for name in LOADS}
     for growth in growths(rows):
         found[f"growth-{_slug(growth)}"] = _growth(growth)
     return {name: plot for name, plot in found.items() if any(len(line.points) > 1 for line in plot.lines)}
@@ -59,9 +59,9 @@ def _growth(growth: Growth) -> Plot:
     return Plot(title, growth.series.size, growth.series.unit, [line])
 
 
-def _latency(workload: str, probes: Sequence[Probe]) -> Plot:
+def _latency(workload: str, rows: Sequence[Row], probes: Sequence[Probe]) -> Plot:
     title, across = LOADS[workload]
-    lines = []
+    lines = _windows(rows) if workload == "W1" else []
     for name in dict.fromkeys(probe.contender for probe in probes if probe.workload == workload):
         at: dict[float, list[float]] = {}
         for probe in probes:
@@ -71,6 +71,15 @@ def _latency(workload: str, probes: Sequence[Probe]) -> Plot:
         points = [(load, sorted(found)[len(found) // 2]) for load, found in sorted(at.items())]
         lines.append(Line(name, points))
     return Plot(title, across, "p99, ms", [line for line in lines if line.points], LIMIT_MS)
+
+
+def _windows(rows: Sequence[Row]) -> list[Line]:
+    """W1's pushes: a point for each window, from the narrowest to the widest."""
+    pushes = [row for row in rows if row.workload == "W1" and row.figures.get("rounds") and row.figures.get("load")]
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in sorted(pushes, key=lambda row: row.figures["p99_ms"] or 0):
+        points.setdefault(row.contender, []).append((row.figures["load"] or 0, row.figures["p99_ms"] or 0))
+    return [Line(name, found) for name, found in points.items()]
 
 
 # Drawing

@@ -129,5 +129,5 @@ class Presences:
 
     def local_part(self, changed: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Of what `take` gave, the sessions of this process: other processes have to hear of them."""
-        local = self.local()
-        return {session_id: keys for session_id, keys in changed.items() if session_id in local}
+        present = self._present
+        return {sid: keys for sid, keys in changed.items() if sid in present and present[sid].process is None}

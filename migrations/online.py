@@ -26,7 +26,7 @@ def build_index(statement: str) -> None:
 
 
 def lock_in_turn(*tables: str) -> None:
-    """Have several tables to oneself, for changes that read no rows: `workflows` first, as all who use more than one.
+    """Have several tables to oneself, for changes that read no rows: `workflows` first, as servers that commit do.
 
     DROP CONSTRAINT of a reference locks the table that has it before the one it names, servers the other way round: one
     of the two would be ended as a deadlock, and it could be the server's. What changes tables one by one has no need of

@@ -17,10 +17,11 @@ STATEMENTS = (
     CREATE FUNCTION take_logs_along() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF TG_OP = 'TRUNCATE' THEN
-        TRUNCATE workflow_ops, workflow_pushes;
-      ELSE
-        DELETE FROM workflow_ops USING gone WHERE workflow_id = gone.id;
-        DELETE FROM workflow_pushes USING gone WHERE workflow_id = gone.id;
+        DELETE FROM workflow_ops;
+        DELETE FROM workflow_pushes;
+      ELSE  -- arrays: the plan is made once, and may not depend on how many the first time were
+        DELETE FROM workflow_ops WHERE workflow_id = ANY(ARRAY(SELECT id FROM gone));
+        DELETE FROM workflow_pushes WHERE workflow_id = ANY(ARRAY(SELECT id FROM gone));
       END IF;
       RETURN NULL;
     END $$""",

@@ -13,5 +13,7 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    for statement in STATEMENTS:
-        op.execute(statement)
+    # Each by itself: what has been read stays read when the next one has to wait, and vacuums may come between.
+    with op.get_context().autocommit_block():
+        for statement in STATEMENTS:
+            op.execute(statement)

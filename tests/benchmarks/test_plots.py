@@ -66,3 +66,15 @@ def test_growth_has_a_plot_with_its_exponent() -> None:
 
     assert list(found) == ["growth-nodes-cpu"]
     assert [line.name for line in found["growth-nodes-cpu"].lines] == ["as size to the +0.00"]
+
+
+def test_pushes_have_a_point_for_each_window() -> None:
+    def row(contender: str, case: str, load: float, p99: float) -> Row:
+        return Row("W1", contender, {"load": load, "p99_ms": p99, "rounds": 5}, case)
+
+    rows = [row("easel", "push", 19_000, 60), row("easel", "push with 20 on their way", 6_000, 6)]
+    drag = Row("W1", "easel", {"load": 200_000, "p99_ms": 20, "looks": 6}, "drag")
+
+    [line] = plots([*rows, drag], [])["latency-w1"].lines
+
+    assert (line.name, line.points) == ("easel", [(6_000, 6), (19_000, 60)])

@@ -102,7 +102,7 @@ def test_who_has_begun_at_the_workflow_gets_at_its_rows_while_the_migrator_waits
 def test_what_was_applied_before_the_migrator_had_to_wait_is_told(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """UP5"""
+    """UP5: and at no time is a table without its CHECK"""
     monkeypatch.setattr(migrating, "LOCK_WAIT_MS", 50)
 
     async def upgrade() -> None:
@@ -115,8 +115,10 @@ def test_what_was_applied_before_the_migrator_had_to_wait_is_told(
                 async with asyncio.timeout(30):
                     while not said:
                         await holder.execute("SELECT 1")
+            assert [("strpos" in each["check"]) for each in await holder.fetch(_CHECKS)] == [False, False, True]
             await transaction.commit()
             assert await migration == ["0022", "0023", "0024"]
+            assert [("strpos" in each["check"]) for each in await holder.fetch(_CHECKS)] == [True, True, True]
 
     asyncio.run(upgrade())
 
@@ -135,6 +137,10 @@ def test_old_rows_are_read_while_others_write(database: str) -> None:
     asyncio.run(upgrade())
 
 
+_CHECKS = """
+    SELECT pg_get_constraintdef(oid) AS check FROM pg_constraint WHERE conname = 'no_base64_picture'
+    AND conrelid IN ('workflow_edges'::regclass, 'workflow_nodes'::regclass, 'workflow_ops'::regclass)
+    ORDER BY conrelid::regclass::text"""
 _UNPROVEN = "SELECT count(*) FROM pg_constraint WHERE conname = 'no_base64_picture' AND NOT convalidated"
 _TWO_WORKFLOWS = """
     INSERT INTO workflows (id, name, epoch, seq) VALUES ('a', 'A', 'e', 1), ('b', 'B', 'e', 1);
