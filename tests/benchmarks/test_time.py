@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -52,6 +53,17 @@ def test_what_has_not_begun_when_the_time_is_up_is_left_out_and_named(
 
     assert measured == []
     assert runs(path)[-1].left_out == list(QUICK.workloads)
+
+
+def test_growth_begins_only_when_there_is_time_for_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured, path = list[str](), tmp_path / "results.jsonl"
+    monkeypatch.setitem(command.MEASURES, "growth", lambda _: measured.append("growth"))
+
+    command.measure(bench(path, until=time.monotonic() + command.GROWTH_S / 2), ("growth",))
+    assert (measured, runs(path)[-1].left_out) == ([], ["growth"])
+
+    command.measure(bench(tmp_path / "later.jsonl", until=time.monotonic() + command.GROWTH_S * 2), ("growth",))
+    assert measured == ["growth"]
 
 
 def test_in_time_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
