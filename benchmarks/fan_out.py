@@ -51,10 +51,9 @@ def _measure_pushes(bench: Bench, entries: list[Entry]) -> None:
     usual_us = usual_pace([seen for rounds in found.values() for seen in rounds])
     for (window, place), rounds in found.items():
         contender, case = entries[place]
-        if window != WINDOW:
-            case = f"{case} with {window} on their way".strip()
-        told = figures(rounds, usual_us, is_stored=entries[place][1] == capacity.PUSH)
-        bench.results.add(Row("W1", contender.name, told, case))
+        told = figures(rounds, usual_us, is_stored=case == capacity.PUSH)
+        named = case if window == WINDOW else f"{case} with {window} on their way".strip()
+        bench.results.add(Row("W1", contender.name, told, named))
 
 
 def _push(bench: Bench, entry: Entry, target: Target, window: int) -> Seen:
